@@ -1,0 +1,63 @@
+import { Duration } from 'aws-cdk-lib';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { JsonPath, TaskInput, Timeout } from 'aws-cdk-lib/aws-stepfunctions';
+import { LambdaInvoke, type LambdaInvokeJsonPathProps } from 'aws-cdk-lib/aws-stepfunctions-tasks';
+import type { Construct } from 'constructs';
+import type { TaskContract } from '../tasks/shared/contract';
+import { RETRIES } from './retry';
+
+/** The deployed function of a contract. */
+export type FunctionOf = (contract: Pick<TaskContract, 'name'>) => IFunction;
+
+/** Lambda's default that contracts start from, seconds. */
+export const DEFAULT_TIMEOUT_SECONDS = 30;
+
+/** A state's timeout stands above its function's, so that a function that runs out of time is reported as such. */
+const TIMEOUT_MARGIN_SECONDS = 15;
+
+type Named = Pick<TaskContract, 'name' | 'stateName' | 'repeatable' | 'timeoutSeconds'>;
+
+/** What every step behind Claim gets: ids and the fence. */
+const fencedInput = (stateName: string) => ({
+  tenantId: JsonPath.stringAt('$.tenantId'),
+  requestId: JsonPath.stringAt('$.requestId'),
+  generation: JsonPath.numberAt('$.generation'),
+  executionArn: JsonPath.executionId,
+  step: stateName,
+});
+
+/** A step that runs a contract's function; its result stands under `resultPath`. */
+export function step(scope: Construct, contract: Named, functionOf: FunctionOf, resultPath: string): LambdaInvoke {
+  const placement = { resultSelector: { 'output.$': '$.Payload' }, resultPath };
+  return invoke(scope, contract, functionOf, fencedInput(contract.stateName), placement);
+}
+
+/** The first step: gets whatever the execution was started with, and its answer becomes the state of the machine. */
+export function claim(scope: Construct, contract: Named, functionOf: FunctionOf): LambdaInvoke {
+  const input = { request: JsonPath.objectAt('$'), executionArn: JsonPath.executionId, step: contract.stateName };
+  return invoke(scope, contract, functionOf, input, { outputPath: '$.Payload' });
+}
+
+/** Where a task's answer goes. */
+type Placement = Pick<LambdaInvokeJsonPathProps, 'resultSelector' | 'resultPath' | 'outputPath'>;
+
+function invoke(
+  scope: Construct,
+  contract: Named,
+  functionOf: FunctionOf,
+  payload: Record<string, unknown>,
+  placement: Placement,
+): LambdaInvoke {
+  const { stateName, repeatable, timeoutSeconds = DEFAULT_TIMEOUT_SECONDS } = contract;
+  const state = LambdaInvoke.jsonPath(scope, stateName, {
+    stateName,
+    comment: repeatable,
+    lambdaFunction: functionOf(contract),
+    payload: TaskInput.fromObject(payload),
+    ...placement,
+    taskTimeout: Timeout.duration(Duration.seconds(timeoutSeconds + TIMEOUT_MARGIN_SECONDS)),
+    retryOnServiceExceptions: false,
+  });
+  for (const retry of RETRIES) state.addRetry(retry);
+  return state;
+}

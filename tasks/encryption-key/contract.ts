@@ -1,0 +1,62 @@
+import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import { appId, MANAGED_BY_TAG } from '../shared/names';
+import { ONBOARDING_STATUSES } from '../shared/tenant';
+
+export const ENCRYPTION_KEY = 'encryption-key';
+
+/** Keys that this app made: nothing else may be touched. */
+const ourKeys = ({ app, partition, region, account }: Platform, actions: readonly string[]): Permission => ({
+  actions,
+  resources: [`arn:${partition}:kms:${region}:${account}:key/*`],
+  conditions: { StringEquals: { [`aws:ResourceTag/${MANAGED_BY_TAG}`]: appId(app) } },
+  wildcardReason: 'Key ids are chosen by KMS; the condition admits only keys tagged as made by this app and stage.',
+});
+
+export const provisionEncryptionKey = defineContract({
+  name: 'provision-encryption-key',
+  stateName: 'Provision encryption key',
+  repeatable:
+    'The ledger records the intent before CreateKey and the key id after it; a repeat looks up ledger, alias and tags before it creates.',
+  entry: 'encryption-key/provision',
+  input: TaskInput,
+  output: Provisioned,
+  resource: ENCRYPTION_KEY,
+  fence: ONBOARDING_STATUSES,
+  timeoutSeconds: 120,
+  environment: ['ACCOUNT_ID', 'STORAGE_WRITER_ROLE_ARN', 'KNOWLEDGE_BASE_ROLE_ARN'],
+  permissions: (platform) => [
+    {
+      actions: ['kms:CreateKey', 'kms:TagResource'],
+      resources: ['*'],
+      conditions: { StringEquals: { [`aws:RequestTag/${MANAGED_BY_TAG}`]: appId(platform.app) } },
+      wildcardReason:
+        'CreateKey has no resource before it ran; the condition demands the tag that marks the key as ours.',
+    },
+    {
+      actions: ['kms:ListKeys', 'kms:ListResourceTags'],
+      resources: ['*'],
+      wildcardReason:
+        'The search for a key whose CreateKey answer was lost lists all keys and reads their tags; it reads no data.',
+    },
+    {
+      actions: ['kms:CreateAlias', 'kms:UpdateAlias'],
+      resources: [
+        `arn:${platform.partition}:kms:${platform.region}:${platform.account}:alias/${appId(platform.app)}/tenant/*`,
+      ],
+      wildcardReason: 'One alias per tenant below the path of this app and stage.',
+    },
+    ourKeys(platform, [
+      'kms:CreateAlias',
+      'kms:UpdateAlias',
+      'kms:DescribeKey',
+      'kms:EnableKey',
+      'kms:EnableKeyRotation',
+      'kms:PutKeyPolicy',
+    ]),
+  ],
+});
+
+/** What verify.ts calls; granted to verify-tenant. */
+export const verifyEncryptionKeyPermissions = (platform: Platform): readonly Permission[] => [
+  ourKeys(platform, ['kms:DescribeKey', 'kms:ListResourceTags', 'kms:GetKeyRotationStatus']),
+];

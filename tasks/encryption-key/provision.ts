@@ -1,0 +1,229 @@
+import {
+  CreateAliasCommand,
+  CreateKeyCommand,
+  DescribeKeyCommand,
+  EnableKeyCommand,
+  EnableKeyRotationCommand,
+  type KeyMetadata,
+  KMSClient,
+  ListKeysCommand,
+  ListResourceTagsCommand,
+  UpdateAliasCommand,
+} from '@aws-sdk/client-kms';
+import { isNamed } from '../shared/aws-errors';
+import { REPEATABLE, UNREPEATABLE } from '../shared/clients';
+import type { TaskInput } from '../shared/contract';
+import { defineStep, type FencedScope } from '../shared/define-task';
+import { NotReadyError, ResourceConflictError } from '../shared/errors';
+import {
+  ATTEMPT_TAG,
+  appId,
+  canonicalJson,
+  executionNameOf,
+  keyAlias,
+  MANAGED_BY_TAG,
+  TENANT_TAG,
+} from '../shared/names';
+import type { LedgerEntry } from '../shared/registry';
+import { provisionEncryptionKey as contract } from './contract';
+import { keyPolicy } from './key-policy';
+
+const kms = new KMSClient(REPEATABLE);
+/** CreateKey has no client token: every arrival makes a key. */
+const kmsOnce = new KMSClient(UNREPEATABLE);
+
+/** KMS needs this long until a new key shows in lists (aws-semantics §2a, step 3). */
+const PROPAGATION_SECONDS = 15;
+
+/**
+ * Ensures the tenant's customer managed key: enabled, rotating, tagged, with its alias. Safe to repeat: the alias is
+ * KMS's only unique name and decides between competitors; a key whose CreateKey answer was lost is found by its tags.
+ */
+export async function provisionEncryptionKey({ tenantId, executionArn }: TaskInput, scope: Scope) {
+  const entry = await scope.ledger.read();
+  const keyArn = await findOrCreate(tenantId, executionArn, entry, scope);
+  const owned = await ensureAlias(tenantId, keyArn, scope);
+  if (owned !== keyArn) {
+    scope.logger.warn('another key holds the alias and is adopted; the unused one is left to the key sweeper', {
+      keyArn,
+    });
+    await scope.ledger.complete(owned, entry);
+  }
+  await whenVisible(tenantId, () => kms.send(new EnableKeyRotationCommand({ KeyId: owned })));
+  return { physicalId: owned, ready: true as const };
+}
+
+type Scope = FencedScope<(typeof contract.environment)[number]>;
+
+async function findOrCreate(
+  tenantId: string,
+  executionArn: string,
+  entry: LedgerEntry | undefined,
+  scope: Scope,
+): Promise<string> {
+  if (entry?.phase === 'DONE' && entry.physicalId !== undefined) {
+    const key = await whenVisible(tenantId, () => kms.send(new DescribeKeyCommand({ KeyId: entry.physicalId })));
+    return usable(tenantId, key.KeyMetadata);
+  }
+  const known = (await byAlias(tenantId, scope)) ?? (entry && (await byTags(tenantId, entry, scope)));
+  if (known !== undefined) {
+    await scope.ledger.complete(known, entry);
+    return known;
+  }
+  return create(tenantId, executionArn, entry, scope);
+}
+
+async function create(
+  tenantId: string,
+  executionArn: string,
+  entry: LedgerEntry | undefined,
+  scope: Scope,
+): Promise<string> {
+  const attemptId = `${executionNameOf(executionArn)}.${scope.now().getTime()}`;
+  const intent = await scope.ledger.intend(attemptId, entry);
+  const { KeyMetadata } = await kmsOnce.send(
+    new CreateKeyCommand({
+      Description: `Data of tenant ${tenantId}`,
+      Policy: canonicalJson(
+        keyPolicy({
+          partition: executionArn.split(':')[1] ?? 'aws',
+          account: scope.env.ACCOUNT_ID,
+          storageWriterRoleArn: scope.env.STORAGE_WRITER_ROLE_ARN,
+          knowledgeBaseRoleArn: scope.env.KNOWLEDGE_BASE_ROLE_ARN,
+        }),
+      ),
+      Tags: [
+        { TagKey: TENANT_TAG, TagValue: tenantId },
+        { TagKey: MANAGED_BY_TAG, TagValue: appId(scope.app) },
+        { TagKey: ATTEMPT_TAG, TagValue: attemptId },
+      ],
+    }),
+  );
+  const keyArn = arnOf(tenantId, KeyMetadata);
+  await scope.ledger.complete(keyArn, intent);
+  return keyArn;
+}
+
+/** The key behind the tenant's alias, if it is the tenant's. */
+async function byAlias(tenantId: string, { app }: Scope): Promise<string | undefined> {
+  let key: KeyMetadata | undefined;
+  try {
+    ({ KeyMetadata: key } = await kms.send(new DescribeKeyCommand({ KeyId: keyAlias(app, tenantId) })));
+  } catch (error) {
+    if (isNamed(error, 'NotFoundException')) return undefined;
+    throw error;
+  }
+  // A key on its way out may hold the alias for the rest of its window; ensureAlias moves the alias.
+  if (key?.KeyState === 'PendingDeletion') return undefined;
+  const keyArn = arnOf(tenantId, key);
+  if (!(await isTenants(keyArn, tenantId, app))) {
+    throw new ResourceConflictError(
+      `tenant ${tenantId}: alias ${keyAlias(app, tenantId)} belongs to ${keyArn}, which is not tagged as the tenant's`,
+    );
+  }
+  return usable(tenantId, key);
+}
+
+/**
+ * After a CreateKey whose answer was lost: the oldest enabled key with the tenant's tags, the same one for every
+ * searcher. Only an earlier intent leads here, so an ordinary onboarding does not pay for the listing.
+ */
+async function byTags(tenantId: string, intent: LedgerEntry, { app, now }: Scope): Promise<string | undefined> {
+  if (now().getTime() - Date.parse(intent.attemptedAt ?? intent.since) < PROPAGATION_SECONDS * 1000) {
+    throw new NotReadyError(`tenant ${tenantId}: an earlier CreateKey may not be visible yet`);
+  }
+  const found: KeyMetadata[] = [];
+  let Marker: string | undefined;
+  do {
+    const page = await kms.send(new ListKeysCommand({ Limit: 1000, ...(Marker && { Marker }) }));
+    const keys = (page.Keys ?? []).flatMap(({ KeyArn }) => (KeyArn === undefined ? [] : [KeyArn]));
+    for (const batch of batches(keys, SEARCH_CONCURRENCY)) {
+      const matches = await Promise.all(
+        batch.map(async (keyArn) => ((await isTenants(keyArn, tenantId, app)) ? keyArn : undefined)),
+      );
+      for (const keyArn of matches) {
+        if (keyArn === undefined) continue;
+        const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: keyArn }));
+        if (KeyMetadata?.KeyState === 'Enabled') found.push(KeyMetadata);
+      }
+    }
+    Marker = page.Truncated ? page.NextMarker : undefined;
+  } while (Marker !== undefined);
+  const age = (key: KeyMetadata) => key.CreationDate?.getTime() ?? 0;
+  const [oldest] = found.sort((a, b) => age(a) - age(b) || String(a.KeyId).localeCompare(String(b.KeyId)));
+  return oldest?.Arn;
+}
+
+/** ListResourceTags allows 2,000 requests a second per account [KMS requests-per-second]; this stays far below. */
+const SEARCH_CONCURRENCY = 20;
+
+async function isTenants(keyArn: string, tenantId: string, app: Scope['app']): Promise<boolean> {
+  try {
+    const { Tags = [] } = await kms.send(new ListResourceTagsCommand({ KeyId: keyArn }));
+    const value = (name: string) => Tags.find(({ TagKey }) => TagKey === name)?.TagValue;
+    return value(TENANT_TAG) === tenantId && value(MANAGED_BY_TAG) === appId(app);
+  } catch (error) {
+    // AWS managed keys and keys deleted meanwhile do not show their tags: not ours.
+    if (isNamed(error, 'AccessDeniedException', 'NotFoundException')) return false;
+    throw error;
+  }
+}
+
+/** Gives the key the tenant's alias and returns the key that has it in the end. */
+async function ensureAlias(tenantId: string, keyArn: string, { app }: Scope): Promise<string> {
+  const AliasName = keyAlias(app, tenantId);
+  try {
+    await whenVisible(tenantId, () => kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: keyArn })));
+    return keyArn;
+  } catch (error) {
+    if (!isNamed(error, 'AlreadyExistsException')) throw error;
+  }
+  const { KeyMetadata } = await whenVisible(tenantId, () => kms.send(new DescribeKeyCommand({ KeyId: AliasName })));
+  const holder = arnOf(tenantId, KeyMetadata);
+  if (holder === keyArn) return keyArn;
+  if (KeyMetadata?.KeyState === 'PendingDeletion') {
+    await kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId: keyArn }));
+    return keyArn;
+  }
+  if (!(await isTenants(holder, tenantId, app))) {
+    throw new ResourceConflictError(
+      `tenant ${tenantId}: alias ${AliasName} belongs to ${holder}, which is not tagged as the tenant's`,
+    );
+  }
+  return usable(tenantId, KeyMetadata);
+}
+
+/** A key that was disabled by hand is enabled again; one that is being deleted is not revived behind an operator's back. */
+async function usable(tenantId: string, key: KeyMetadata | undefined): Promise<string> {
+  const keyArn = arnOf(tenantId, key);
+  if (key?.KeyState === 'Disabled') await kms.send(new EnableKeyCommand({ KeyId: keyArn }));
+  else if (key?.KeyState !== 'Enabled') {
+    throw new ResourceConflictError(
+      `tenant ${tenantId}: key ${keyArn} is ${key?.KeyState ?? 'in an unknown state'}; cancel its deletion first if the tenant needs it`,
+    );
+  }
+  return keyArn;
+}
+
+function arnOf(tenantId: string, key: KeyMetadata | undefined): string {
+  if (key?.Arn === undefined) throw new NotReadyError(`tenant ${tenantId}: KMS answered without a key ARN`);
+  return key.Arn;
+}
+
+/** KMS is eventually consistent: a key just made may be unknown for seconds to minutes. */
+async function whenVisible<T>(tenantId: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!isNamed(error, 'NotFoundException', 'DisabledException', 'KMSInvalidStateException')) throw error;
+    throw new NotReadyError(`tenant ${tenantId}: the key is not usable everywhere yet (${(error as Error).name})`, {
+      cause: error,
+    });
+  }
+}
+
+function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}
+
+export const handler = defineStep(contract, provisionEncryptionKey);

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { defineContract, type Permission, type Platform, TaskInput } from '../shared/contract';
+import { appId, MANAGED_BY_TAG } from '../shared/names';
+import { ONBOARDING_STATUSES } from '../shared/tenant';
+
+export const KNOWLEDGE_BASE = 'knowledge-base';
+
+/** Between two looks at a knowledge base that is being created; creation takes about 80 s (aws-semantics §6a). */
+export const POLL_SECONDS = 90;
+/** After this long a knowledge base that is not active counts as stuck. */
+export const READY_WITHIN_MINUTES = 30;
+
+const knowledgeBases = ({ app, partition, region, account }: Platform, actions: readonly string[]): Permission => ({
+  actions,
+  resources: [`arn:${partition}:bedrock:${region}:${account}:knowledge-base/*`],
+  conditions: { StringEquals: { [`aws:ResourceTag/${MANAGED_BY_TAG}`]: appId(app) } },
+  wildcardReason:
+    'Ids are chosen by Bedrock; the condition admits only knowledge bases tagged as made by this app and stage.',
+});
+
+const LIST: Permission = {
+  actions: ['bedrock:ListKnowledgeBases'],
+  resources: ['*'],
+  wildcardReason: 'ListKnowledgeBases has no resource-level permission; it shows names and ids only.',
+};
+
+export const provisionKnowledgeBase = defineContract({
+  name: 'provision-knowledge-base',
+  stateName: 'Provision knowledge base',
+  repeatable:
+    'The name is unique and the client token is the same for every repeat of one attempt; what exists is adopted, its state read, its data source listed before one is made.',
+  entry: 'knowledge-base/provision',
+  input: TaskInput,
+  /** `ready` is false while Bedrock is still creating; the machine waits and runs the task again. */
+  output: z.strictObject({ physicalId: z.string().min(1), ready: z.boolean() }),
+  resource: KNOWLEDGE_BASE,
+  fence: ONBOARDING_STATUSES,
+  timeoutSeconds: 60,
+  environment: [
+    'DATA_BUCKET',
+    'VECTOR_DOMAIN_ARN',
+    'VECTOR_DOMAIN_ENDPOINT',
+    'KNOWLEDGE_BASE_ROLE_ARN',
+    'EMBEDDING_MODEL_ARN',
+  ],
+  permissions: (platform) => [
+    LIST,
+    {
+      actions: ['bedrock:CreateKnowledgeBase', 'bedrock:TagResource'],
+      resources: ['*'],
+      conditions: { StringEquals: { [`aws:RequestTag/${MANAGED_BY_TAG}`]: appId(platform.app) } },
+      wildcardReason:
+        'CreateKnowledgeBase has no resource before it ran; the condition demands the tag that marks it as ours.',
+    },
+    knowledgeBases(platform, [
+      'bedrock:GetKnowledgeBase',
+      'bedrock:CreateDataSource',
+      'bedrock:GetDataSource',
+      'bedrock:ListDataSources',
+    ]),
+    {
+      actions: ['iam:PassRole'],
+      resources: [platform.knowledgeBaseRoleArn],
+      conditions: { StringEquals: { 'iam:PassedToService': 'bedrock.amazonaws.com' } },
+    },
+  ],
+});
+
+export const verifyKnowledgeBasePermissions = (platform: Platform): readonly Permission[] => [
+  LIST,
+  knowledgeBases(platform, ['bedrock:GetKnowledgeBase', 'bedrock:ListDataSources', 'bedrock:GetDataSource']),
+];

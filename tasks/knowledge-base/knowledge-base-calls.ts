@@ -1,0 +1,46 @@
+import {
+  BedrockAgentClient,
+  type DataSource,
+  GetDataSourceCommand,
+  GetKnowledgeBaseCommand,
+  type KnowledgeBase,
+  paginateListDataSources,
+  paginateListKnowledgeBases,
+} from '@aws-sdk/client-bedrock-agent';
+import { isNamed } from '../shared/aws-errors';
+import { REPEATABLE } from '../shared/clients';
+
+export const bedrock = new BedrockAgentClient(REPEATABLE);
+
+/** At most 100 knowledge bases fit into an account and Region, so this is one page. */
+export async function knowledgeBasesOfAccount(): Promise<readonly { id: string; name: string }[]> {
+  const found: { id: string; name: string }[] = [];
+  for await (const page of paginateListKnowledgeBases({ client: bedrock, pageSize: 1000 }, {})) {
+    for (const { knowledgeBaseId, name } of page.knowledgeBaseSummaries ?? []) {
+      if (knowledgeBaseId !== undefined && name !== undefined) found.push({ id: knowledgeBaseId, name });
+    }
+  }
+  return found;
+}
+
+export async function getKnowledgeBase(knowledgeBaseId: string): Promise<KnowledgeBase | undefined> {
+  try {
+    return (await bedrock.send(new GetKnowledgeBaseCommand({ knowledgeBaseId }))).knowledgeBase;
+  } catch (error) {
+    if (isNamed(error, 'ResourceNotFoundException')) return undefined;
+    throw error;
+  }
+}
+
+/** A data source by name; names are not known to be unique within a knowledge base, the first one counts. */
+export async function getDataSource(knowledgeBaseId: string, name: string): Promise<DataSource | undefined> {
+  for await (const page of paginateListDataSources({ client: bedrock }, { knowledgeBaseId })) {
+    const summary = page.dataSourceSummaries?.find((source) => source.name === name);
+    if (summary?.dataSourceId === undefined) continue;
+    const { dataSource } = await bedrock.send(
+      new GetDataSourceCommand({ knowledgeBaseId, dataSourceId: summary.dataSourceId }),
+    );
+    return dataSource;
+  }
+  return undefined;
+}

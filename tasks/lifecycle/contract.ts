@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { TENANT_RESOURCES } from '../resources';
+import { executionArnPattern } from '../shared/arns';
+import { defineContract, type EnvironmentName, type Permission, type Platform, TaskInput } from '../shared/contract';
+import { ONBOARDING_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
+
+const registry = ({ registryTableArn }: Platform, actions: readonly string[]): Permission => ({
+  actions,
+  resources: [registryTableArn],
+});
+
+const executions = (platform: Platform, actions: readonly string[]): Permission => ({
+  actions,
+  resources: [executionArnPattern(platform)],
+  wildcardReason: 'Executions of the state machines of this app and stage; their names hold the request.',
+});
+
+/** Opaque id of who asks: an ARN, a subject, a job. Not an e-mail address: it is copied into the audit trail. */
+const Principal = z
+  .string()
+  .regex(
+    /^[\w+=,.:/-]{1,256}$/,
+    'must be 1 to 256 letters, digits or +=,.:/_- (no e-mail address: it goes into the audit trail)',
+  );
+
+const OnboardRequest = z.strictObject({
+  operation: z.literal('onboard'),
+  tenantId: TenantId,
+  /** The caller's idempotency key: the same id with the same payload gets the first answer again. */
+  requestId: RequestId,
+  displayName: z
+    .string()
+    .min(1, 'must not be empty')
+    .max(128, 'must have at most 128 characters')
+    .regex(/^\P{C}*$/u, 'must not hold control characters')
+    .refine((name) => name.trim().length > 0, 'must not be blank'),
+  adminEmail: z.email('must be an e-mail address').max(128, 'must have at most 128 characters'),
+  tier: Tier,
+  requestedBy: Principal,
+});
+
+export const requestOperation = defineContract({
+  name: 'request-operation',
+  stateName: 'Request operation',
+  repeatable:
+    'requestId and payload hash decide: the same request gets its first answer again, and starts nothing twice.',
+  entry: 'lifecycle/request-operation',
+  input: z.discriminatedUnion('operation', [OnboardRequest], { error: 'must be onboard' }),
+  output: z.strictObject({
+    tenantId: TenantId,
+    requestId: z.string(),
+    operation: z.string(),
+    /** The tenant's status now. */
+    status: z.string(),
+    executionArn: z.string().optional(),
+    /** Step Functions' word for the execution: RUNNING, SUCCEEDED, FAILED … */
+    executionStatus: z.string().optional(),
+    /** True when this request was accepted before. */
+    repeated: z.boolean(),
+    /** True when there was nothing to do. */
+    alreadyActive: z.boolean(),
+  }),
+  environment: ['ONBOARD_STATE_MACHINE_ARN'],
+  permissions: (platform) => [
+    registry(platform, ['dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
+    { actions: ['states:StartExecution'], resources: [platform.onboardStateMachineArn] },
+    executions(platform, ['states:DescribeExecution']),
+  ],
+});
+
+/** Stands before the fence: gets the execution's whole input, whatever was typed into it. */
+export const claimTenant = defineContract({
+  name: 'claim-tenant',
+  stateName: 'Claim tenant',
+  repeatable: 'The lease belongs to the execution: claiming it again returns the same generation.',
+  entry: 'lifecycle/claim-tenant',
+  input: z.strictObject({
+    request: z.strictObject({ tenantId: TenantId, requestId: RequestId }),
+    executionArn: z.string().startsWith('arn:'),
+    step: z.string(),
+  }),
+  output: z.strictObject({
+    tenantId: TenantId,
+    requestId: RequestId,
+    generation: z.number().int().positive(),
+    tier: Tier,
+  }),
+  environment: [],
+  permissions: (platform) => [
+    registry(platform, ['dynamodb:UpdateItem']),
+    executions(platform, ['states:DescribeExecution']),
+  ],
+});
+
+export const checkQuotas = defineContract({
+  name: 'check-quotas',
+  stateName: 'Check quotas',
+  repeatable:
+    'A tenant’s places are counted once: its id stays in a pending set until its own record says that they are taken.',
+  entry: 'lifecycle/check-quotas',
+  input: TaskInput,
+  output: z.strictObject({ reserved: z.literal(true) }),
+  fence: ONBOARDING_STATUSES,
+  environment: ['QUOTA_LIMITS'],
+  permissions: (platform) => [
+    registry(platform, ['dynamodb:UpdateItem']),
+    {
+      actions: ['bedrock:ListKnowledgeBases'],
+      resources: ['*'],
+      wildcardReason:
+        'ListKnowledgeBases has no resource-level permission; the quota counts every knowledge base of the account.',
+    },
+  ],
+});
+
+export const verifyTenant = defineContract({
+  name: 'verify-tenant',
+  stateName: 'Verify tenant',
+  repeatable: 'It only reads.',
+  entry: 'lifecycle/verify-tenant',
+  input: TaskInput,
+  output: z.strictObject({ verified: z.array(z.string()) }),
+  fence: ONBOARDING_STATUSES,
+  timeoutSeconds: 60,
+  environment: [...new Set(TENANT_RESOURCES.flatMap<EnvironmentName>(({ verify }) => verify?.environment ?? []))],
+  permissions: (platform) => [
+    registry(platform, ['dynamodb:Query']),
+    ...TENANT_RESOURCES.flatMap(({ verify }) => verify?.permissions(platform) ?? []),
+  ],
+});
+
+export const activateTenant = defineContract({
+  name: 'activate-tenant',
+  stateName: 'Activate tenant',
+  repeatable:
+    'A conditional write that the execution’s own generation may repeat; it also clears a failure recorded on the way.',
+  entry: 'lifecycle/activate-tenant',
+  input: TaskInput,
+  output: z.strictObject({ tenantId: TenantId, requestId: RequestId, status: z.literal('ACTIVE') }),
+  fence: ONBOARDING_STATUSES,
+  environment: [],
+  permissions: (platform) => [registry(platform, ['dynamodb:UpdateItem'])],
+});
+
+export const recordOutcome = defineContract({
+  name: 'record-outcome',
+  stateName: 'Record outcome',
+  repeatable: 'It writes what the execution says about itself, only while that execution is the tenant’s.',
+  entry: 'lifecycle/record-outcome',
+  /** EventBridge event "Step Functions Execution Status Change", the members that are used. */
+  input: z.object({
+    detail: z.object({
+      executionArn: z.string().startsWith('arn:'),
+      status: z.enum(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),
+    }),
+  }),
+  output: z.strictObject({ recorded: z.boolean() }),
+  environment: [],
+  permissions: (platform) => [
+    registry(platform, ['dynamodb:UpdateItem']),
+    executions(platform, ['states:DescribeExecution', 'states:GetExecutionHistory']),
+  ],
+});
+
+/** Functions that are no tenant resource's. */
+export const LIFECYCLE_CONTRACTS = [
+  requestOperation,
+  claimTenant,
+  checkQuotas,
+  verifyTenant,
+  activateTenant,
+  recordOutcome,
+] as const;

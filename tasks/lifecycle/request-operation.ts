@@ -1,0 +1,174 @@
+import { type DescribeExecutionOutput, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import type { z } from 'zod';
+import { writeAuditRecord } from '../shared/audit';
+import { isNamed } from '../shared/aws-errors';
+import { defineTask, type TaskScope } from '../shared/define-task';
+import { NotReadyError, OperationInProgressError, RequestConflictError, TenantRetiredError } from '../shared/errors';
+import { describeExecution, sfn } from '../shared/executions';
+import { auditPrefix, canonicalJson, executionName, payloadHash } from '../shared/names';
+import type { OperationRecord, TenantRecord, TenantState } from '../shared/registry';
+import { RETIRED_STATUSES } from '../shared/tenant';
+import { requestOperation as contract } from './contract';
+
+type Request = z.output<typeof contract.input>;
+type Scope = TaskScope<(typeof contract.environment)[number]>;
+
+/**
+ * The one front door. Records what is asked for (PROFILE), that it is asked for (OPERATION, STATE), and starts the
+ * execution. Each write is conditional and each step is repeated harmlessly, so a caller that got no answer simply sends
+ * the same request again.
+ */
+export async function requestOperation(request: Request, scope: Scope) {
+  const { tenantId, requestId } = request;
+  const hash = payloadHash({
+    operation: request.operation,
+    displayName: request.displayName,
+    adminEmail: request.adminEmail.toLowerCase(),
+    tier: request.tier,
+  });
+  const tenant = await scope.registry.getTenant(tenantId);
+  const earlier = tenant.operations.find((operation) => operation.requestId === requestId);
+  if (earlier !== undefined) {
+    assertSamePayload(
+      earlier.payloadHash,
+      hash,
+      tenantId,
+      `requestId ${requestId} was used before with another payload`,
+    );
+    return answer(request, scope, { repeated: true, ...(await start(request, scope)) });
+  }
+  if (tenant.state !== undefined) {
+    const status = await admit(tenant, tenant.state, hash);
+    if (status === 'already active') return answer(request, scope, { repeated: false, alreadyActive: true });
+  }
+  await record(request, hash, tenant.state, scope);
+  return answer(request, scope, { repeated: false, ...(await start(request, scope)) });
+}
+
+/** Decides whether a new request may act on a tenant that exists. */
+async function admit(
+  { profile, operations }: TenantRecord,
+  state: TenantState,
+  hash: string,
+): Promise<'already active' | 'go on'> {
+  const { tenantId, status } = state;
+  if (RETIRED_STATUSES.includes(status)) throw new TenantRetiredError(`tenant ${tenantId} is ${status}`);
+  assertSamePayload(
+    profile?.payloadHash,
+    hash,
+    tenantId,
+    'it was requested before with another name, e-mail address or tier',
+  );
+  if (status === 'ACTIVE') return 'already active';
+  const current = operations.find(({ requestId }) => requestId === state.requestId)?.executionArn ?? state.leaseOwner;
+  if (current !== undefined && (await describeExecution(current))?.status === 'RUNNING') {
+    throw new OperationInProgressError(`tenant ${tenantId}: request ${state.requestId} is running as ${current}`);
+  }
+  return 'go on';
+}
+
+/** PROFILE, STATE, OPERATION, each only if it is not there: whoever comes second finds the first one's. */
+async function record(
+  request: Request,
+  hash: string,
+  known: TenantState | undefined,
+  { registry, env, now }: Scope,
+): Promise<void> {
+  const { tenantId, requestId, operation, displayName, adminEmail, tier, requestedBy } = request;
+  const at = now().toISOString();
+  if (!(await registry.putNewProfile(tenantId, { displayName, adminEmail, tier, payloadHash: hash }))) {
+    const profile = await registry.getProfile(tenantId);
+    assertSamePayload(
+      profile?.payloadHash,
+      hash,
+      tenantId,
+      'it was requested before with another name, e-mail address or tier',
+    );
+  }
+  const ours = { requestId, operation, requestedBy, updatedAt: at };
+  const accepted =
+    known === undefined
+      ? await registry.putNewState(tenantId, {
+          ...ours,
+          tenantId,
+          status: 'REQUESTED',
+          generation: 0,
+          tier,
+          requestedAt: at,
+        })
+      : await registry.update({ tenantId, item: 'STATE' }, ours, {
+          expression: '#requestId = :known AND #status IN (:requested, :provisioning, :failed)',
+          names: ['status'],
+          values: {
+            ':known': known.requestId,
+            ':requested': 'REQUESTED',
+            ':provisioning': 'PROVISIONING',
+            ':failed': 'ONBOARDING_FAILED',
+          },
+        });
+  if (!accepted && (await registry.getState(tenantId))?.requestId !== requestId) {
+    throw new OperationInProgressError(`tenant ${tenantId}: another request was accepted a moment ago`);
+  }
+  const item: OperationRecord = { requestId, operation, payloadHash: hash, requestedBy, requestedAt: at };
+  if (!(await registry.putNewOperation(tenantId, item))) {
+    const stored = await registry.getOperation(tenantId, requestId);
+    assertSamePayload(
+      stored?.payloadHash,
+      hash,
+      tenantId,
+      `requestId ${requestId} was used before with another payload`,
+    );
+  }
+  await writeAuditRecord(env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.json`, {
+    tenantId,
+    action: `request-${operation}`,
+    requestedBy,
+    requestId,
+    outcome: 'ACCEPTED',
+    at,
+  });
+}
+
+/** StartExecution under the request's own name: the second start of the same request finds the first. */
+async function start({ operation, tenantId, requestId }: Request, { env, registry }: Scope) {
+  const stateMachineArn = env.ONBOARD_STATE_MACHINE_ARN;
+  const name = executionName(operation, tenantId, requestId);
+  const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  const input = canonicalJson({ tenantId, requestId });
+  let execution: Partial<DescribeExecutionOutput> | undefined = await describeExecution(executionArn);
+  if (execution === undefined) {
+    try {
+      await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+      execution = { status: 'RUNNING' };
+    } catch (error) {
+      // A start of the same request won meanwhile.
+      if (!isNamed(error, 'ExecutionAlreadyExists')) throw error;
+      execution = await describeExecution(executionArn);
+    }
+  } else if (execution.input !== input) {
+    throw new RequestConflictError(`tenant ${tenantId}: execution ${name} exists with another input`);
+  }
+  await registry.update(
+    { tenantId, item: { operation: requestId } },
+    { executionArn },
+    { expression: 'attribute_exists(pk)' },
+  );
+  return { executionArn, ...(execution?.status && { executionStatus: execution.status }) };
+}
+
+async function answer(
+  { tenantId, requestId, operation }: Request,
+  { registry }: Scope,
+  result: { repeated: boolean; alreadyActive?: boolean; executionArn?: string; executionStatus?: string },
+) {
+  const { state } = await registry.getTenant(tenantId);
+  if (state === undefined)
+    throw new NotReadyError(`tenant ${tenantId}: its STATE item is missing although it was requested`);
+  return { tenantId, requestId, operation, status: state.status, alreadyActive: false, ...result };
+}
+
+function assertSamePayload(stored: string | undefined, hash: string, tenantId: string, what: string): void {
+  if (stored !== hash) throw new RequestConflictError(`tenant ${tenantId}: ${what}`);
+}
+
+export const handler = defineTask(contract, requestOperation);

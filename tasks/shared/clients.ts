@@ -1,0 +1,11 @@
+/**
+ * Retry settings of the SDK clients. The state machine is the outer retry; inside one invocation the SDK repeats calls
+ * that are safe to repeat.
+ */
+export const REPEATABLE = { maxAttempts: 3 } as const;
+
+/**
+ * For calls that make something new each time they arrive. One send() with retries can create three KMS keys when
+ * answers are lost, so here the task's own protocol repeats, not the SDK.
+ */
+export const UNREPEATABLE = { maxAttempts: 1 } as const;

@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import type { App } from './names';
+import { RequestId, TenantId, type TenantStatus } from './tenant';
+
+/** Environment variables that tasks may ask for. A contract lists names; infra supplies exactly those; the wrapper parses them. */
+export const ENVIRONMENT = {
+  APP_NAME: z.string().min(1),
+  STAGE: z.string().min(1),
+  REGISTRY_TABLE: z.string().min(1),
+  AUDIT_BUCKET: z.string().min(1),
+  AUDIT_KEY_ARN: z.string().startsWith('arn:'),
+  /** A value that CloudWatch Logs accepts; one of its own list. */
+  AUDIT_RETENTION_DAYS: z.coerce.number().int().positive(),
+  AUDIT_DELETION_PROTECTION: z.enum(['true', 'false']).transform((value) => value === 'true'),
+  DATA_TABLE: z.string().min(1),
+  DATA_BUCKET: z.string().min(1),
+  USER_POOL_ID: z.string().min(1),
+  VECTOR_DOMAIN_NAME: z.string().min(1),
+  VECTOR_DOMAIN_ARN: z.string().startsWith('arn:'),
+  /** https://… without a trailing slash; Bedrock wants it beside the ARN. */
+  VECTOR_DOMAIN_ENDPOINT: z.string().min(1),
+  VECTOR_DIMENSION: z.coerce.number().int().positive(),
+  VECTOR_REPLICAS: z.coerce.number().int().min(0),
+  KNOWLEDGE_BASE_ROLE_ARN: z.string().startsWith('arn:'),
+  EMBEDDING_MODEL_ARN: z.string().startsWith('arn:'),
+  STORAGE_WRITER_ROLE_ARN: z.string().startsWith('arn:'),
+  ACCOUNT_ID: z.string().regex(/^\d{12}$/),
+  ONBOARD_STATE_MACHINE_ARN: z.string().startsWith('arn:'),
+  /** JSON object: how many of each resource type fit, see QuotaLimits. */
+  QUOTA_LIMITS: z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(z.record(z.string(), z.number().int().min(0))),
+} as const;
+
+export type EnvironmentName = keyof typeof ENVIRONMENT;
+export type Environment = { [Name in EnvironmentName]: z.output<(typeof ENVIRONMENT)[Name]> };
+
+/** What every task gets, whatever it asks for: its names, the registry for the fence, the bucket for its audit record. */
+export const BASE_ENVIRONMENT = [
+  'APP_NAME',
+  'STAGE',
+  'REGISTRY_TABLE',
+  'AUDIT_BUCKET',
+] as const satisfies readonly EnvironmentName[];
+type BaseEnvironmentName = (typeof BASE_ENVIRONMENT)[number];
+export type TaskEnvironment<Names extends EnvironmentName> = Pick<Environment, Names | BaseEnvironmentName>;
+
+/** Shared resources as infra knows them, for writing permissions. Values may be CDK tokens. */
+export interface Platform {
+  readonly app: App;
+  readonly partition: string;
+  readonly region: string;
+  readonly account: string;
+  readonly registryTableArn: string;
+  readonly auditBucketArn: string;
+  readonly auditKeyArn: string;
+  readonly dataTableArn: string;
+  readonly dataBucketArn: string;
+  readonly userPoolArn: string;
+  readonly vectorDomainArn: string;
+  readonly knowledgeBaseRoleArn: string;
+  readonly onboardStateMachineArn: string;
+}
+
+/** One Allow statement of a task's role. */
+export interface Permission {
+  readonly actions: readonly string[];
+  readonly resources: readonly string[];
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
+  /** Why a wildcard in it is safe; required where there is one (cdk-nag AwsSolutions-IAM5). */
+  readonly wildcardReason?: string;
+}
+
+/** Input of every task behind Claim: ids and the fence, never personal data. */
+export const TaskInput = z.strictObject({
+  tenantId: TenantId,
+  requestId: RequestId,
+  /** Fencing number that Claim gave this execution. */
+  generation: z.number().int().positive(),
+  executionArn: z.string().startsWith('arn:'),
+  /** State name. */
+  step: z.string().min(1).max(80),
+});
+export type TaskInput = z.output<typeof TaskInput>;
+
+export interface TaskContract<
+  Input extends z.ZodType = z.ZodType,
+  Output extends z.ZodType = z.ZodType,
+  Names extends EnvironmentName = EnvironmentName,
+> {
+  /** File and function name, for example provision-encryption-key. */
+  readonly name: string;
+  /** State name, imperative, at most 40 characters, stable: history, alarms and tests refer to it. */
+  readonly stateName: string;
+  /** Why the task is safe to repeat; the state's comment. */
+  readonly repeatable: string;
+  /** Path of the handler file below tasks/, without extension. */
+  readonly entry: string;
+  readonly input: Input;
+  readonly output: Output;
+  readonly environment: readonly Names[];
+  /** Ledger type that the task writes. Gives its role UpdateItem on the registry. */
+  readonly resource?: string;
+  /** Statuses in which the task may act; absent for tasks that stand before the fence. */
+  readonly fence?: readonly TenantStatus[];
+  /** Lambda timeout, seconds. @default 30 */
+  readonly timeoutSeconds?: number;
+  /** @default 256 MiB */
+  readonly memoryMiB?: number;
+  permissions(platform: Platform): readonly Permission[];
+}
+
+/** Keeps the literal types of a contract. */
+export const defineContract = <Input extends z.ZodType, Output extends z.ZodType, const Names extends EnvironmentName>(
+  contract: TaskContract<Input, Output, Names>,
+): TaskContract<Input, Output, Names> => contract;
+
+/** What a provisioning task answers: the physical id, and whether the resource is ready to use. */
+export const Provisioned = z.strictObject({ physicalId: z.string().min(1), ready: z.literal(true) });

@@ -1,0 +1,215 @@
+import { Logger } from '@aws-lambda-powertools/logger';
+import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
+import { Tracer } from '@aws-lambda-powertools/tracer';
+import type { Context } from 'aws-lambda';
+import { z } from 'zod';
+import { writeAuditRecord } from './audit';
+import { mapAwsError, redact } from './aws-errors';
+import {
+  BASE_ENVIRONMENT,
+  ENVIRONMENT,
+  type EnvironmentName,
+  type TaskContract,
+  type TaskEnvironment,
+  type TaskInput,
+} from './contract';
+import {
+  errorName,
+  InvalidEnvironmentError,
+  InvalidInputError,
+  StaleExecutionError,
+  TenantNotRequestedError,
+} from './errors';
+import { type App, auditRecordKey, executionNameOf } from './names';
+import { type Ledger, openRegistry, type Registry, type TenantState } from './registry';
+
+/** What a task is given beside its input. */
+export interface TaskScope<Names extends EnvironmentName> {
+  readonly env: TaskEnvironment<Names>;
+  readonly app: App;
+  readonly registry: Registry;
+  readonly logger: Logger;
+  readonly now: () => Date;
+}
+
+/** Additionally, behind the fence. */
+export interface FencedScope<Names extends EnvironmentName> extends TaskScope<Names> {
+  /** The tenant as read by the fence check, a moment ago. */
+  readonly state: TenantState;
+  readonly ledger: Ledger;
+}
+
+type Handler = (event: unknown, context: Pick<Context, 'awsRequestId'>) => Promise<unknown>;
+
+const logger = new Logger();
+const tracer = new Tracer();
+const metrics = new Metrics();
+
+/**
+ * Wraps a task that stands before the fence (front door, claim, outcome recorder): environment and input are parsed,
+ * all problems reported at once, before any AWS call; log lines and trace carry the tenant; AWS errors are mapped.
+ */
+export function defineTask<Input extends z.ZodType, Output extends z.ZodType, Names extends EnvironmentName>(
+  contract: TaskContract<Input, Output, Names>,
+  run: (input: z.output<Input>, scope: TaskScope<Names>) => Promise<z.input<Output>>,
+): Handler {
+  return async (event) => {
+    const started = performance.now();
+    const tags = tagsOf(event);
+    logger.resetKeys();
+    logger.appendKeys({ task: contract.name, ...tags });
+    const endTrace = openTrace(contract.name, tags);
+    let outcome = 'Success';
+    try {
+      const env = parseEnvironment(contract);
+      const input = parseInput(contract, event, tags['tenantId']);
+      const app = { name: env.APP_NAME, stage: env.STAGE };
+      logger.info('started');
+      const scope: TaskScope<Names> = {
+        env: env as TaskEnvironment<Names>,
+        app,
+        registry: openRegistry(env.REGISTRY_TABLE),
+        logger,
+        now: () => new Date(),
+      };
+      const output = contract.output.parse(await run(input, scope));
+      logger.info('completed');
+      return output;
+    } catch (error) {
+      const mapped = redacted(mapAwsError(error, tags['tenantId']));
+      outcome = errorName(mapped);
+      logger.error('failed', { errorName: outcome, errorMessage: mapped.message });
+      throw mapped;
+    } finally {
+      metrics.addDimensions({ step: contract.stateName, outcome });
+      metrics.addMetric('StepDuration', MetricUnit.Milliseconds, performance.now() - started);
+      metrics.publishStoredMetrics();
+      endTrace(outcome);
+    }
+  };
+}
+
+/**
+ * Wraps a step of an execution: as defineTask, and before the task may touch anything its generation must still be the
+ * tenant's; after it an audit record says what was done.
+ */
+export function defineStep<Output extends z.ZodType, Names extends EnvironmentName>(
+  contract: TaskContract<typeof TaskInput, Output, Names>,
+  run: (input: TaskInput, scope: FencedScope<Names>) => Promise<z.input<Output>>,
+): Handler {
+  return defineTask(contract, async (input, scope) => {
+    const state = await checkFence(contract, input, scope.registry);
+    const ledger = scope.registry.ledger(
+      input.tenantId,
+      contract.resource ?? contract.name,
+      input.generation,
+      scope.now,
+    );
+    const output = await run(input, { ...scope, state, ledger });
+    if (isFinished(output)) {
+      await writeAuditRecord(scope.env.AUDIT_BUCKET, auditRecordKey(input.tenantId, input.executionArn, input.step), {
+        tenantId: input.tenantId,
+        action: contract.name,
+        requestedBy: state.requestedBy,
+        requestId: input.requestId,
+        executionArn: input.executionArn,
+        step: input.step,
+        ...(contract.resource &&
+          hasPhysicalId(output) && { resource: { type: contract.resource, physicalId: output.physicalId } }),
+        outcome: 'SUCCEEDED',
+        at: scope.now().toISOString(),
+      });
+    }
+    return output;
+  });
+}
+
+/** Reads the tenant and stops a step whose execution is no longer the one that may act. */
+export async function checkFence(
+  contract: Pick<TaskContract, 'fence' | 'name'>,
+  input: TaskInput,
+  registry: Registry,
+): Promise<TenantState> {
+  const state = await registry.getState(input.tenantId);
+  if (state === undefined) {
+    throw new TenantNotRequestedError(`tenant ${input.tenantId}: no request is recorded for it`);
+  }
+  if (state.generation !== input.generation || !(contract.fence ?? []).includes(state.status)) {
+    throw new StaleExecutionError(
+      `tenant ${input.tenantId}: generation ${input.generation} may not ${contract.name}; the tenant is ${state.status} at generation ${state.generation}`,
+    );
+  }
+  return state;
+}
+
+const isFinished = (output: unknown): boolean =>
+  !(typeof output === 'object' && output !== null && 'ready' in output && output.ready === false);
+
+const hasPhysicalId = (output: unknown): output is { physicalId: string } =>
+  typeof output === 'object' && output !== null && 'physicalId' in output && typeof output.physicalId === 'string';
+
+function parseEnvironment<Names extends EnvironmentName>(
+  contract: Pick<TaskContract<z.ZodType, z.ZodType, Names>, 'environment' | 'name'>,
+) {
+  const names = [...new Set<EnvironmentName>([...BASE_ENVIRONMENT, ...contract.environment])];
+  const schema = z.object(Object.fromEntries(names.map((name) => [name, ENVIRONMENT[name]])));
+  const parsed = schema.safeParse(process.env);
+  if (parsed.success) return parsed.data as unknown as TaskEnvironment<Names>;
+  throw new InvalidEnvironmentError(`function ${contract.name}: ${problems(parsed.error)}`);
+}
+
+function parseInput<Input extends z.ZodType>(
+  contract: Pick<TaskContract<Input>, 'input' | 'name'>,
+  event: unknown,
+  tenantId: string | undefined,
+): z.output<Input> {
+  const parsed = contract.input.safeParse(event);
+  if (parsed.success) return parsed.data;
+  throw new InvalidInputError(`${contract.name}, tenant ${tenantId ?? '(not readable)'}: ${problems(parsed.error)}`);
+}
+
+/** All issues, one clause each, by field path. Values are left out: they may be personal data. */
+const problems = (error: z.ZodError): string =>
+  error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'input'}: ${message}`).join('; ');
+
+/** Ids for log lines, taken from the raw event so that even a refused input is found by tenant. */
+function tagsOf(event: unknown): Record<string, string> {
+  const tags: Record<string, string> = {};
+  const detail = member(event, 'detail');
+  for (const source of [member(event, 'request'), detail, event]) {
+    for (const name of ['tenantId', 'requestId', 'executionArn', 'step']) {
+      const value = member(source, name);
+      if (typeof value === 'string' && value.length <= 300 && !value.includes('@')) tags[name] = value;
+    }
+  }
+  // A status event carries its tenant in the execution's name.
+  const [, tenantId, requestId] =
+    /^[a-z]+--([a-z0-9-]+?)--(.+)$/.exec(executionNameOf(tags['executionArn'] ?? '')) ?? [];
+  return { ...(tenantId && { tenantId }), ...(requestId && { requestId }), ...tags };
+}
+
+const member = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+
+/** Opens a subsegment named after the task; the returned function closes it. Outside Lambda the tracer does nothing. */
+function openTrace(name: string, tags: Record<string, string>): (outcome: string) => void {
+  if (!tracer.isTracingEnabled()) return () => {};
+  const parent = tracer.getSegment();
+  const segment = parent?.addNewSubsegment(`## ${name}`);
+  if (parent === undefined || segment === undefined) return () => {};
+  tracer.setSegment(segment);
+  for (const [key, value] of Object.entries(tags)) tracer.putAnnotation(key, value);
+  return (outcome) => {
+    tracer.putAnnotation('outcome', outcome);
+    segment.close();
+    tracer.setSegment(parent);
+  };
+}
+
+/** What leaves the function is copied into history, events and logs. */
+function redacted(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(redact(String(error)));
+  error.message = redact(error.message);
+  if (error.stack !== undefined) error.stack = redact(error.stack);
+  return error;
+}

@@ -1,0 +1,188 @@
+/**
+ * Every failure this project knows, one class per thing that a state machine or an operator does differently.
+ * `name` is a literal because Lambda reports it as errorType and a Retry matches it; bundlers rename constructors.
+ */
+
+/** What kind of trouble it is; decides who acts. */
+export type ErrorClass =
+  | 'validation'
+  | 'conflict'
+  | 'quota'
+  | 'access'
+  | 'configuration'
+  | 'stale'
+  | 'verification'
+  | 'timeout'
+  | 'throttled'
+  | 'transient'
+  | 'not-ready';
+
+/** Root of all errors thrown on purpose. Messages name the tenant and hold no personal data. */
+export abstract class TenantLifecycleError extends Error {
+  abstract override readonly name: string;
+  abstract readonly errorClass: ErrorClass;
+  /** What the reader should do next, one sentence. */
+  abstract readonly nextAction: string;
+}
+
+/** Input that cannot be acted on; lists every problem. */
+export class InvalidInputError extends TenantLifecycleError {
+  override readonly name = 'InvalidInputError';
+  readonly errorClass = 'validation';
+  readonly nextAction = 'Correct the listed fields and send the request again with a new requestId.';
+}
+
+/** The function was deployed without (or with bad) environment variables; lists every problem. */
+export class InvalidEnvironmentError extends TenantLifecycleError {
+  override readonly name = 'InvalidEnvironmentError';
+  readonly errorClass = 'configuration';
+  readonly nextAction = 'Deploy the stack again so that the function has its variables, then redrive the execution.';
+}
+
+/** An execution names a tenant that no request was recorded for. */
+export class TenantNotRequestedError extends TenantLifecycleError {
+  override readonly name = 'TenantNotRequestedError';
+  readonly errorClass = 'validation';
+  readonly nextAction =
+    'Request the tenant through the request-operation function (tenantctl onboard); it starts the execution itself.';
+}
+
+/** The same requestId, or the same tenant id, was used before with another payload. */
+export class RequestConflictError extends TenantLifecycleError {
+  override readonly name = 'RequestConflictError';
+  readonly errorClass = 'conflict';
+  readonly nextAction =
+    'Compare with tenantctl status; choose another tenant id, or repeat the request exactly as it was.';
+}
+
+/** Another operation of this tenant is running. */
+export class OperationInProgressError extends TenantLifecycleError {
+  override readonly name = 'OperationInProgressError';
+  readonly errorClass = 'conflict';
+  readonly nextAction = 'Wait until the execution named in the message has ended, then send the request again.';
+}
+
+/** The tenant id belongs to a tenant that is being, or has been, offboarded. Ids are never reused. */
+export class TenantRetiredError extends TenantLifecycleError {
+  override readonly name = 'TenantRetiredError';
+  readonly errorClass = 'conflict';
+  readonly nextAction = 'Choose a new tenant id; retired ids are never reused.';
+}
+
+/** The execution lost its lease: a newer one acts for the tenant. Nothing was touched. */
+export class StaleExecutionError extends TenantLifecycleError {
+  override readonly name = 'StaleExecutionError';
+  readonly errorClass = 'stale';
+  readonly nextAction = 'Leave this execution alone; follow the newer one shown by tenantctl status.';
+}
+
+/** A resource with the tenant's name exists and is not the tenant's, or differs in what cannot be changed. */
+export class ResourceConflictError extends TenantLifecycleError {
+  override readonly name = 'ResourceConflictError';
+  readonly errorClass = 'conflict';
+  readonly nextAction =
+    'Find out who made the resource named in the message; remove or repair it, then redrive the execution.';
+}
+
+/** The tenant would not fit into an account or service quota. */
+export class QuotaExceededError extends TenantLifecycleError {
+  override readonly name = 'QuotaExceededError';
+  readonly errorClass = 'quota';
+  readonly nextAction =
+    'Raise the quota or free capacity (or choose another tier or account), then redrive the execution.';
+}
+
+/** AWS refused the task its permission, and went on refusing after propagation time. */
+export class AccessDeniedError extends TenantLifecycleError {
+  override readonly name = 'AccessDeniedError';
+  readonly errorClass = 'access';
+  readonly nextAction =
+    "Compare the task role's policy with the call named in the message, deploy, then redrive the execution.";
+}
+
+/** Something shared that must exist (table, bucket, pool, domain, role) does not. */
+export class MissingDependencyError extends TenantLifecycleError {
+  override readonly name = 'MissingDependencyError';
+  readonly errorClass = 'configuration';
+  readonly nextAction = 'Restore or deploy the shared resource named in the message, then redrive the execution.';
+}
+
+/** AWS rejected the call for a reason that a repeat does not change. */
+export class RejectedCallError extends TenantLifecycleError {
+  override readonly name = 'RejectedCallError';
+  readonly errorClass = 'validation';
+  readonly nextAction =
+    'Read the message: what was asked for is not possible as it stands. Correct it, then redrive the execution.';
+}
+
+/** The tenant's resources are not as they must be; lists every problem. */
+export class VerificationFailedError extends TenantLifecycleError {
+  override readonly name = 'VerificationFailedError';
+  readonly errorClass = 'verification';
+  readonly nextAction =
+    'Start a new execution with the same input: it converges every resource. If it fails again, repair by hand what the message lists.';
+}
+
+/** An asynchronous resource did not become ready in its time. */
+export class ResourceTimedOutError extends TenantLifecycleError {
+  override readonly name = 'ResourceTimedOutError';
+  readonly errorClass = 'timeout';
+  readonly nextAction =
+    'Look at the resource named in the message in its console; redrive the execution when it is ready or gone.';
+}
+
+/** AWS throttled the call. Retried. */
+export class ThrottledError extends TenantLifecycleError {
+  override readonly name = 'ThrottledError';
+  readonly errorClass = 'throttled';
+  readonly nextAction = 'Redrive the execution when the load is lower; raise the request rate quota if it recurs.';
+}
+
+/** The call failed for a passing reason, or its outcome is unknown. Retried; every task is safe to repeat. */
+export class TransientError extends TenantLifecycleError {
+  override readonly name = 'TransientError';
+  readonly errorClass = 'transient';
+  readonly nextAction =
+    'Redrive the execution; if it recurs, look at the AWS Health Dashboard for the service named in the message.';
+}
+
+/** Something just made is not visible everywhere yet. Retried. */
+export class NotReadyError extends TenantLifecycleError {
+  override readonly name = 'NotReadyError';
+  readonly errorClass = 'not-ready';
+  readonly nextAction = 'Redrive the execution in a few minutes.';
+}
+
+/** All error classes, for lookups by name and for the test that every name in a Retry exists. */
+export const ERRORS = [
+  InvalidInputError,
+  InvalidEnvironmentError,
+  TenantNotRequestedError,
+  RequestConflictError,
+  OperationInProgressError,
+  TenantRetiredError,
+  StaleExecutionError,
+  ResourceConflictError,
+  QuotaExceededError,
+  AccessDeniedError,
+  MissingDependencyError,
+  RejectedCallError,
+  VerificationFailedError,
+  ResourceTimedOutError,
+  ThrottledError,
+  TransientError,
+  NotReadyError,
+] as const;
+
+const BY_NAME = new Map(ERRORS.map((ErrorType) => new ErrorType('')).map((error) => [error.name as string, error]));
+
+/** Class and next action for an error name as it stands in an execution's history; undefined for names that are not ours. */
+export function describeErrorName(name: string): { errorClass: ErrorClass; nextAction: string } | undefined {
+  const known = BY_NAME.get(name);
+  return known && { errorClass: known.errorClass, nextAction: known.nextAction };
+}
+
+/** The name of anything thrown. */
+export function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}

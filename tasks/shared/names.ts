@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type { OperationName } from './tenant';
+
+/**
+ * Every name derived from a tenant id, and nothing else. Names that are used as prefixes end in a delimiter, so that
+ * `acme` never covers `acme2`.
+ */
+export interface App {
+  /** For example tenant-lifecycle. */
+  readonly name: string;
+  /** dev, staging or prod: several stages share an account without colliding. */
+  readonly stage: string;
+}
+
+/** Tag on resources (KMS keys, knowledge bases, log groups) that says whose they are. */
+export const TENANT_TAG = 'tenant-id';
+/** Tag that says which app made and may change a resource. */
+export const MANAGED_BY_TAG = 'managed-by';
+/** Tag that says which attempt made a key, so that an orphan can be told from a competitor's key. */
+export const ATTEMPT_TAG = 'attempt-id';
+/** Cognito attribute that holds the tenant a user was made for. */
+export const TENANT_ATTRIBUTE = 'custom:tenant_id';
+/** Tag on the principal of a tenant's session, and claim it comes from. */
+export const PRINCIPAL_TAG = 'tenant_id';
+
+export const appId = ({ name, stage }: App): string => `${name}-${stage}`;
+
+/** Partition key of the tenant's own items in both tables. */
+export const partitionKey = (tenantId: string): string => `TENANT#${tenantId}`;
+/** What every further partition key of the tenant starts with. */
+export const partitionPrefix = (tenantId: string): string => `TENANT#${tenantId}#`;
+/** Key prefix in the tenant data bucket. */
+export const storagePrefix = (tenantId: string): string => `tenants/${tenantId}/`;
+/** Key of the object that says the prefix was provisioned. */
+export const storageMarkerKey = (tenantId: string): string => `${storagePrefix(tenantId)}.provisioned`;
+/** Where the documents of the tenant's knowledge base lie. */
+export const documentPrefix = (tenantId: string): string => `${storagePrefix(tenantId)}docs/`;
+/** Key prefix in the audit bucket. */
+export const auditPrefix = (tenantId: string): string => `audit/${tenantId}/`;
+export const keyAlias = (app: App, tenantId: string): string => `alias/${appId(app)}/tenant/${tenantId}`;
+export const vectorIndexName = (tenantId: string): string => `tenant-${tenantId}`;
+export const knowledgeBaseName = (app: App, tenantId: string): string => `${appId(app)}-${tenantId}`;
+export const dataSourceName = (tenantId: string): string => `documents-${tenantId}`;
+export const groupName = (tenantId: string): string => tenantId;
+export const auditLogGroupName = (app: App, tenantId: string): string =>
+  `/${app.name}/${app.stage}/tenants/${tenantId}/audit`;
+
+/** IAM role of a task. Fixed, because per-tenant key policies name roles by ARN. */
+export const taskRoleName = (app: App, task: string): string => `${appId(app)}-${task}`;
+export const taskFunctionName = (app: App, task: string): string => `${appId(app)}-${task}`;
+export const stateMachineName = (app: App, operation: OperationName): string => `${appId(app)}-${operation}-tenant`;
+
+/** Step Functions allows 80 characters in an execution name [client-sfn, StartExecution]. */
+const REQUEST_ID_IN_NAME = 26;
+
+/** `<operation>--<tenantId>--<requestId>`; a longer requestId is stood for by the start of its base32 SHA-256. */
+export function executionName(operation: OperationName, tenantId: string, requestId: string): string {
+  const id =
+    requestId.length <= REQUEST_ID_IN_NAME ? requestId : base32(sha256(requestId)).slice(0, REQUEST_ID_IN_NAME);
+  return `${operation}--${tenantId}--${id}`;
+}
+
+/** Last part of an execution ARN. */
+export const executionNameOf = (executionArn: string): string => executionArn.slice(executionArn.lastIndexOf(':') + 1);
+
+/** Where the audit record of one step of one execution lies: the same step always writes the same key. */
+export const auditRecordKey = (tenantId: string, executionArn: string, step: string): string =>
+  `${auditPrefix(tenantId)}${executionNameOf(executionArn)}/${slug(step)}.json`;
+
+/** Bedrock client token: 33 to 256 characters [API_agent_CreateKnowledgeBase]; the same for every repeat of one attempt. */
+export const clientToken = (...parts: readonly string[]): string => sha256(parts.join('\n')).toString('hex');
+
+/** JSON with sorted keys: the same value is always the same bytes, as StartExecution's idempotency needs. */
+export function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, member: unknown) =>
+    member !== null && typeof member === 'object' && !Array.isArray(member)
+      ? Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : member,
+  );
+}
+
+export const payloadHash = (payload: unknown): string => sha256(canonicalJson(payload)).toString('hex');
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+const slug = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]+/g, '-');
+
+function base32(bytes: Buffer): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+  let bits = '';
+  for (const byte of bytes) bits += byte.toString(2).padStart(8, '0');
+  return (bits.match(/.{5}/g) ?? []).map((five) => alphabet[Number.parseInt(five, 2)]).join('');
+}

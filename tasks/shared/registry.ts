@@ -1,0 +1,260 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import { isNamed } from './aws-errors';
+import { REPEATABLE } from './clients';
+import { StaleExecutionError } from './errors';
+import { partitionKey } from './names';
+import type { OperationName, TenantStatus, Tier } from './tenant';
+
+/**
+ * The registry: the record of truth about tenants. One item collection per tenant (`pk = TENANT#<id>`), sort keys
+ * PROFILE, STATE, RESOURCE#<type>, OPERATION#<requestId>. Every write is conditional on what it accepts.
+ */
+
+/** What was asked for. The only item with personal data. */
+export interface Profile {
+  readonly displayName: string;
+  readonly adminEmail: string;
+  readonly tier: Tier;
+  /** SHA-256 over the canonical payload: tells "the same again" from "something else". */
+  readonly payloadHash: string;
+}
+
+export interface Failure {
+  /** State that failed. */
+  readonly step: string;
+  /** Error name as in the execution's history. */
+  readonly error: string;
+  readonly errorClass: string;
+  readonly message: string;
+  /** How often the step was tried in this execution, since its last redrive. */
+  readonly attempt: number;
+  readonly executionArn: string;
+  readonly redriveCount: number;
+  readonly nextAction: string;
+  /** ISO 8601. */
+  readonly failedAt: string;
+}
+
+export interface TenantState {
+  readonly tenantId: string;
+  readonly status: TenantStatus;
+  /** Fencing number: grows with every lease. */
+  readonly generation: number;
+  /** Request that the current operation belongs to. */
+  readonly requestId: string;
+  readonly operation: OperationName;
+  readonly requestedBy: string;
+  readonly tier: Tier;
+  /** ARN of the execution that acts for the tenant; absent when none does. */
+  readonly leaseOwner?: string;
+  readonly lastFailure?: Failure;
+  readonly requestedAt: string;
+  readonly updatedAt: string;
+  readonly activatedAt?: string;
+  /** True once the tenant's places in the quotas are taken. */
+  readonly capacityReserved?: boolean;
+}
+
+export interface LedgerEntry {
+  readonly type: string;
+  /** INTENT: a create call may have been sent. DONE: the resource is known. */
+  readonly phase: 'INTENT' | 'DONE';
+  /** Names the attempt whose create call it is; tags what that call makes. */
+  readonly attemptId?: string;
+  /** ISO 8601, when that call was about to be sent. */
+  readonly attemptedAt?: string;
+  readonly physicalId?: string;
+  /** ISO 8601, when the entry was first written. */
+  readonly since: string;
+  readonly generation: number;
+}
+
+export interface OperationRecord {
+  readonly requestId: string;
+  readonly operation: OperationName;
+  readonly payloadHash: string;
+  readonly requestedBy: string;
+  readonly requestedAt: string;
+  readonly executionArn?: string;
+  readonly outcome?: string;
+  readonly endedAt?: string;
+}
+
+export interface TenantRecord {
+  readonly profile?: Profile;
+  readonly state?: TenantState;
+  readonly operations: readonly OperationRecord[];
+  readonly resources: readonly LedgerEntry[];
+}
+
+const client = DynamoDBDocumentClient.from(new DynamoDBClient(REPEATABLE), {
+  marshallOptions: { removeUndefinedValues: true },
+});
+
+const resourceKey = (type: string): string => `RESOURCE#${type}`;
+const operationKey = (requestId: string): string => `OPERATION#${requestId}`;
+
+/** A conditional write that the registry did not accept. */
+export const CONDITION_FAILED = 'ConditionalCheckFailedException';
+
+export type Registry = ReturnType<typeof openRegistry>;
+
+/** @param table name of the registry table */
+export function openRegistry(table: string) {
+  const get = async <T>(tenantId: string, sk: string): Promise<T | undefined> => {
+    const { Item } = await client.send(
+      new GetCommand({ TableName: table, Key: { pk: partitionKey(tenantId), sk }, ConsistentRead: true }),
+    );
+    return Item as T | undefined;
+  };
+
+  /** False when an item of that key exists already. */
+  const putNew = async (tenantId: string, sk: string, item: object): Promise<boolean> => {
+    try {
+      await client.send(
+        new PutCommand({
+          TableName: table,
+          Item: { ...item, pk: partitionKey(tenantId), sk },
+          ConditionExpression: 'attribute_not_exists(pk)',
+        }),
+      );
+      return true;
+    } catch (error) {
+      if (isNamed(error, CONDITION_FAILED)) return false;
+      throw error;
+    }
+  };
+
+  return {
+    table,
+    client,
+
+    getState: (tenantId: string) => get<TenantState>(tenantId, 'STATE'),
+    getProfile: (tenantId: string) => get<Profile>(tenantId, 'PROFILE'),
+    getOperation: (tenantId: string, requestId: string) => get<OperationRecord>(tenantId, operationKey(requestId)),
+    getResource: (tenantId: string, type: string) => get<LedgerEntry>(tenantId, resourceKey(type)),
+
+    /** Everything known about one tenant. */
+    async getTenant(tenantId: string): Promise<TenantRecord> {
+      const items: Record<string, unknown>[] = [];
+      let from: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName: table,
+            KeyConditionExpression: 'pk = :pk',
+            ExpressionAttributeValues: { ':pk': partitionKey(tenantId) },
+            ConsistentRead: true,
+            ...(from && { ExclusiveStartKey: from }),
+          }),
+        );
+        items.push(...(page.Items ?? []));
+        from = page.LastEvaluatedKey;
+      } while (from !== undefined);
+      const of = <T>(prefix: string) => items.filter((item) => String(item['sk']).startsWith(prefix)) as T[];
+      const [profile] = of<Profile>('PROFILE');
+      const [state] = of<TenantState>('STATE');
+      return {
+        ...(profile && { profile }),
+        ...(state && { state }),
+        operations: of<OperationRecord>('OPERATION#'),
+        resources: of<LedgerEntry>('RESOURCE#'),
+      };
+    },
+
+    putNewProfile: (tenantId: string, profile: Profile) => putNew(tenantId, 'PROFILE', profile),
+    putNewState: (tenantId: string, state: TenantState) => putNew(tenantId, 'STATE', state),
+    putNewOperation: (tenantId: string, operation: OperationRecord) =>
+      putNew(tenantId, operationKey(operation.requestId), operation),
+
+    /**
+     * Conditional update of one item. False when the condition did not hold.
+     * @param set attributes to set; undefined removes the attribute
+     * @param condition DynamoDB condition over `#name` (any attribute) and the given `:values`
+     */
+    async update(
+      key: { tenantId: string; item: 'STATE' | { operation: string } },
+      set: Readonly<Record<string, unknown>>,
+      condition: { expression: string; names?: readonly string[]; values?: Readonly<Record<string, unknown>> },
+    ): Promise<boolean> {
+      const names = Object.fromEntries(
+        [...Object.keys(set), ...(condition.names ?? [])].map((name) => [`#${name}`, name]),
+      );
+      const present = Object.entries(set).filter(([, value]) => value !== undefined);
+      const absent = Object.keys(set).filter((name) => set[name] === undefined);
+      const expression = [
+        present.length > 0 ? `SET ${present.map(([name]) => `#${name} = :set_${name}`).join(', ')}` : '',
+        absent.length > 0 ? `REMOVE ${absent.map((name) => `#${name}`).join(', ')}` : '',
+      ].join(' ');
+      try {
+        await client.send(
+          new UpdateCommand({
+            TableName: table,
+            Key: {
+              pk: partitionKey(key.tenantId),
+              sk: key.item === 'STATE' ? 'STATE' : operationKey(key.item.operation),
+            },
+            UpdateExpression: expression.trim(),
+            ConditionExpression: condition.expression,
+            ExpressionAttributeNames: names,
+            ExpressionAttributeValues: {
+              ...Object.fromEntries(present.map(([name, value]) => [`:set_${name}`, value])),
+              ...condition.values,
+            },
+          }),
+        );
+        return true;
+      } catch (error) {
+        if (isNamed(error, CONDITION_FAILED)) return false;
+        throw error;
+      }
+    },
+
+    /** The ledger of one resource, as one execution may write it. */
+    ledger: (tenantId: string, type: string, generation: number, now: () => Date) => {
+      const write = async (entry: LedgerEntry): Promise<void> => {
+        try {
+          await client.send(
+            new PutCommand({
+              TableName: table,
+              Item: { ...entry, pk: partitionKey(tenantId), sk: resourceKey(type) },
+              ConditionExpression: 'attribute_not_exists(pk) OR generation <= :generation',
+              ExpressionAttributeValues: { ':generation': generation },
+            }),
+          );
+        } catch (error) {
+          if (!isNamed(error, CONDITION_FAILED)) throw error;
+          throw new StaleExecutionError(`tenant ${tenantId}: a newer execution has written the ledger of ${type}`, {
+            cause: error,
+          });
+        }
+      };
+      return {
+        read: () => get<LedgerEntry>(tenantId, resourceKey(type)),
+        /** Before a create call whose answer could be lost. */
+        async intend(attemptId: string, earlier?: LedgerEntry): Promise<LedgerEntry> {
+          const attemptedAt = now().toISOString();
+          const since = earlier?.since ?? attemptedAt;
+          const entry: LedgerEntry = { type, phase: 'INTENT', attemptId, attemptedAt, since, generation };
+          await write(entry);
+          return entry;
+        },
+        /** After it, as soon as the physical id is known. */
+        async complete(physicalId: string, earlier?: LedgerEntry): Promise<void> {
+          const since = earlier?.since ?? now().toISOString();
+          await write({
+            type,
+            phase: 'DONE',
+            physicalId,
+            ...(earlier?.attemptId && { attemptId: earlier.attemptId }),
+            since,
+            generation,
+          });
+        },
+      };
+    },
+  };
+}
+
+export type Ledger = ReturnType<Registry['ledger']>;

@@ -1,0 +1,67 @@
+import {
+  AdminAddUserToGroupCommand,
+  AdminCreateUserCommand,
+  AdminGetUserCommand,
+  type AttributeType,
+  CognitoIdentityProviderClient,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { isNamed } from '../shared/aws-errors';
+import { REPEATABLE } from '../shared/clients';
+import type { TaskInput } from '../shared/contract';
+import { defineStep, type FencedScope } from '../shared/define-task';
+import { MissingDependencyError, NotReadyError, ResourceConflictError } from '../shared/errors';
+import { groupName, TENANT_ATTRIBUTE } from '../shared/names';
+import { provisionFirstAdmin as contract } from './contract';
+
+const cognito = new CognitoIdentityProviderClient(REPEATABLE);
+
+/**
+ * Invites the first admin and joins them to the tenant's group. "User exists" does not mean "ours": the user's tenant
+ * attribute decides, otherwise onboarding with somebody else's address would move a user of another tenant in here.
+ * Only the user's `sub` leaves the task, never the address.
+ */
+export async function provisionFirstAdmin(
+  { tenantId }: TaskInput,
+  { env, registry, ledger }: FencedScope<(typeof contract.environment)[number]>,
+) {
+  const UserPoolId = env.USER_POOL_ID;
+  const profile = await registry.getProfile(tenantId);
+  if (profile === undefined)
+    throw new MissingDependencyError(`tenant ${tenantId}: its PROFILE item is missing from the registry`);
+  const attributes = await createOrRead(UserPoolId, tenantId, profile.adminEmail);
+  const value = (name: string) => attributes.find(({ Name }) => Name === name)?.Value;
+  if (value(TENANT_ATTRIBUTE) !== tenantId) {
+    throw new ResourceConflictError(
+      `tenant ${tenantId}: the requested admin e-mail address belongs to a user of another tenant`,
+    );
+  }
+  const sub = value('sub');
+  if (sub === undefined) throw new NotReadyError(`tenant ${tenantId}: Cognito answered without the user's sub`);
+  await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: sub, GroupName: groupName(tenantId) }));
+  await ledger.complete(sub);
+  return { physicalId: sub, ready: true as const };
+}
+
+async function createOrRead(UserPoolId: string, tenantId: string, email: string): Promise<readonly AttributeType[]> {
+  try {
+    const { User } = await cognito.send(
+      new AdminCreateUserCommand({
+        UserPoolId,
+        Username: email,
+        DesiredDeliveryMediums: ['EMAIL'],
+        UserAttributes: [
+          { Name: 'email', Value: email },
+          { Name: 'email_verified', Value: 'true' },
+          { Name: TENANT_ATTRIBUTE, Value: tenantId },
+        ],
+      }),
+    );
+    return User?.Attributes ?? [];
+  } catch (error) {
+    if (!isNamed(error, 'UsernameExistsException')) throw error;
+    const { UserAttributes } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: email }));
+    return UserAttributes ?? [];
+  }
+}
+
+export const handler = defineStep(contract, provisionFirstAdmin);

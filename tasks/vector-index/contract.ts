@@ -1,0 +1,45 @@
+import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import { ONBOARDING_STATUSES } from '../shared/tenant';
+
+export const VECTOR_INDEX = 'vector-index';
+
+/** Fields that Bedrock reads and writes; the knowledge base names the same ones. */
+export const FIELDS = {
+  vector: 'vector',
+  text: 'AMAZON_BEDROCK_TEXT_CHUNK',
+  metadata: 'AMAZON_BEDROCK_METADATA',
+} as const;
+
+const indices = ({ vectorDomainArn }: Platform, actions: readonly string[]): Permission => ({
+  actions,
+  resources: [vectorDomainArn, `${vectorDomainArn}/tenant-*`],
+  wildcardReason: 'The task serves every tenant; index names begin with tenant- and end with the exact id.',
+});
+
+export const provisionVectorIndex = defineContract({
+  name: 'provision-vector-index',
+  stateName: 'Provision vector index',
+  repeatable: 'The index name is unique: an index already there is adopted if its settings fit and reported if not.',
+  entry: 'vector-index/provision',
+  input: TaskInput,
+  output: Provisioned,
+  resource: VECTOR_INDEX,
+  fence: ONBOARDING_STATUSES,
+  timeoutSeconds: 60,
+  environment: ['VECTOR_DOMAIN_NAME', 'VECTOR_DIMENSION', 'VECTOR_REPLICAS'],
+  permissions: (platform) => [
+    // The control-plane calls are authorized as themselves and as the data-plane call they make (aws-semantics §5c).
+    indices(platform, [
+      'es:CreateIndex',
+      'es:GetIndex',
+      'es:ESHttpGet',
+      'es:ESHttpHead',
+      'es:ESHttpPut',
+      'es:ESHttpPost',
+    ]),
+  ],
+});
+
+export const verifyVectorIndexPermissions = (platform: Platform): readonly Permission[] => [
+  indices(platform, ['es:GetIndex', 'es:ESHttpGet']),
+];
