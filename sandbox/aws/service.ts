@@ -71,6 +71,8 @@ export interface RestJsonService {
   readonly name: string;
   /** Service names in the SigV4 credential scope that lead here, for example `es`. */
   readonly signingNames: readonly string[];
+  /** How dates go into answers. @default 'epoch' */
+  readonly timestampFormat?: 'epoch' | 'iso8601';
   readonly routes: readonly RestRoute[];
   readonly operations: Readonly<Record<string, Operation>>;
 }
@@ -97,6 +99,8 @@ export interface RawService {
   readonly protocol: 'raw';
   readonly name: string;
   readonly signingNames: readonly string[];
+  /** What the error for an unknown operation lists. */
+  readonly operationNames?: readonly string[];
   /** Names the operation and its input for the call log and the fault plan; undefined = unknown operation, which fails loudly. */
   identify(request: RawRequest): Pick<Call, 'operation' | 'input'> | undefined;
   handle(request: RawRequest, call: Call): RawResponse | Promise<RawResponse>;

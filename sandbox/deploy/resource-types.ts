@@ -1,0 +1,251 @@
+import type { Services } from '../aws';
+import type { TableDefinition } from '../aws/dynamodb';
+import type { Estate } from '../aws/service';
+import type { StateMachines } from '../engine/executions';
+import type { EventBus } from '../events';
+import type { DeadLetter, LocalFunctionHost } from '../runtime/function-host';
+
+/** What `Ref` and `Fn::GetAtt` of a deployed resource give. */
+export interface Deployed {
+  readonly ref: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+export interface DeploymentTarget {
+  readonly estate: Estate;
+  readonly services: Services;
+  readonly functions: LocalFunctionHost;
+  readonly machines: StateMachines;
+  readonly bus: EventBus;
+  /** Messages by queue ARN. */
+  readonly queues: Map<string, DeadLetter[]>;
+}
+
+export interface Placement {
+  /** A name where the template gives none: unique per stack and logical id. */
+  readonly generatedName: string;
+  readonly assets: ReadonlyMap<string, string>;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: template properties follow CloudFormation's schemas, read member by member.
+export type Properties = any;
+
+type Deploy = (properties: Properties, target: DeploymentTarget, placement: Placement) => Deployed | Promise<Deployed>;
+
+const tagsOf = (tags: unknown): Record<string, string> =>
+  Array.isArray(tags)
+    ? Object.fromEntries(tags.map(({ Key, Value }: { Key: string; Value: string }) => [Key, Value]))
+    : {};
+
+const arnOf = ({ estate }: DeploymentTarget, service: string, resource: string): string =>
+  `arn:aws:${service}:${estate.region}:${estate.accountId}:${resource}`;
+
+/** Policies and permissions: they shape no resource here. */
+const recorded: Deploy = (_properties, _target, { generatedName }) => ({
+  ref: generatedName,
+  attributes: { Id: generatedName, Arn: generatedName },
+});
+
+/** CloudFormation types that the sandbox deploys. Everything else is refused, so that nothing is silently missing. */
+export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
+  'AWS::CDK::Metadata': recorded,
+  'AWS::IAM::Policy': recorded,
+  'AWS::IAM::ManagedPolicy': recorded,
+  'AWS::S3::BucketPolicy': recorded,
+  'AWS::SQS::QueuePolicy': recorded,
+  'AWS::Lambda::Permission': recorded,
+  'AWS::Logs::ResourcePolicy': recorded,
+
+  'AWS::IAM::Role': ({ RoleName, Path = '/' }, { estate }, { generatedName }) => {
+    const name: string = RoleName ?? generatedName;
+    return {
+      ref: name,
+      attributes: { Arn: `arn:aws:iam::${estate.accountId}:role${Path}${name}`, RoleId: `AROA${generatedName}` },
+    };
+  },
+
+  'AWS::KMS::Key': ({ KeyPolicy, Description, EnableKeyRotation, Tags }, { services }) => {
+    const arn = services.kms.createKey({
+      description: Description ?? '',
+      policy: JSON.stringify(KeyPolicy),
+      rotates: EnableKeyRotation === true,
+      tags: tagsOf(Tags),
+    });
+    const id = arn.slice(arn.lastIndexOf('/') + 1);
+    return { ref: id, attributes: { Arn: arn, KeyId: id } };
+  },
+
+  'AWS::KMS::Alias': ({ AliasName, TargetKeyId }, { services }) => {
+    services.kms.createAlias(AliasName, TargetKeyId);
+    return { ref: AliasName, attributes: {} };
+  },
+
+  'AWS::DynamoDB::Table': async (properties, { services }, { generatedName }) => {
+    const {
+      TableName = generatedName,
+      AttributeDefinitions,
+      KeySchema,
+      GlobalSecondaryIndexes,
+      PointInTimeRecoverySpecification,
+    } = properties;
+    const definition: TableDefinition = {
+      TableName,
+      AttributeDefinitions,
+      KeySchema,
+      ...(GlobalSecondaryIndexes && { GlobalSecondaryIndexes }),
+      pointInTimeRecovery: PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled === true,
+    };
+    const { arn } = await services.dynamodb.createTable(definition);
+    return { ref: TableName, attributes: { Arn: arn } };
+  },
+
+  'AWS::S3::Bucket': (
+    { BucketName, VersioningConfiguration, BucketEncryption, ObjectLockEnabled, ObjectLockConfiguration },
+    { services, estate },
+    { generatedName },
+  ) => {
+    const name: string = BucketName ?? generatedName.toLowerCase().replace(/[^a-z0-9-]/g, '-');
+    const encryption = BucketEncryption?.ServerSideEncryptionConfiguration?.[0];
+    const retention = ObjectLockConfiguration?.Rule?.DefaultRetention;
+    const days: unknown = retention?.Days ?? (retention?.Years === undefined ? undefined : retention.Years * 365);
+    services.s3.createBucket({
+      name,
+      versioning: VersioningConfiguration?.Status === 'Enabled' || ObjectLockEnabled === true,
+      ...(ObjectLockEnabled === true && {
+        objectLock: days === undefined ? true : { mode: retention.Mode, days: Number(days) },
+      }),
+      ...(encryption?.ServerSideEncryptionByDefault?.KMSMasterKeyID && {
+        encryptionKeyArn: encryption.ServerSideEncryptionByDefault.KMSMasterKeyID,
+      }),
+      bucketKey: encryption?.BucketKeyEnabled === true,
+    });
+    return {
+      ref: name,
+      attributes: {
+        Arn: `arn:aws:s3:::${name}`,
+        DomainName: `${name}.s3.amazonaws.com`,
+        RegionalDomainName: `${name}.s3.${estate.region}.amazonaws.com`,
+      },
+    };
+  },
+
+  'AWS::Logs::LogGroup': ({ LogGroupName, RetentionInDays, KmsKeyId, Tags }, { services }, { generatedName }) => {
+    const name: string = LogGroupName ?? generatedName;
+    const arn = services.logs.createLogGroup({
+      name,
+      tags: tagsOf(Tags),
+      ...(RetentionInDays !== undefined && { retentionInDays: RetentionInDays }),
+      ...(KmsKeyId !== undefined && { kmsKeyId: KmsKeyId }),
+    });
+    return { ref: name, attributes: { Arn: `${arn}:*` } };
+  },
+
+  'AWS::Cognito::UserPool': ({ UserPoolName, UsernameAttributes, Schema }, { services, estate }, { generatedName }) => {
+    const { id, arn } = services.cognito.createUserPool({
+      name: UserPoolName ?? generatedName,
+      usernameAttributes: UsernameAttributes ?? [],
+      schema: ((Schema ?? []) as { Name: string; Mutable?: boolean; Required?: boolean }[]).map(
+        ({ Name, Mutable, Required }) => ({
+          name: Name,
+          mutable: Mutable ?? true,
+          required: Required ?? false,
+        }),
+      ),
+    });
+    const provider = `cognito-idp.${estate.region}.amazonaws.com/${id}`;
+    return {
+      ref: id,
+      attributes: { Arn: arn, UserPoolId: id, ProviderName: provider, ProviderURL: `https://${provider}` },
+    };
+  },
+  'AWS::Cognito::UserPoolClient': ({ ClientName }, _target, { generatedName }) => ({
+    ref: `client-${ClientName ?? generatedName}`,
+    attributes: { ClientId: `client-${ClientName ?? generatedName}` },
+  }),
+  'AWS::Cognito::UserPoolDomain': ({ Domain }) => ({ ref: Domain, attributes: {} }),
+
+  'AWS::OpenSearchService::Domain': ({ DomainName, EngineVersion }, { services }, { generatedName }) => {
+    const { arn, endpoint } = services.opensearch.createDomain({
+      name: DomainName ?? generatedName,
+      ...(EngineVersion && { engineVersion: EngineVersion }),
+    });
+    return { ref: DomainName ?? generatedName, attributes: { Arn: arn, DomainArn: arn, DomainEndpoint: endpoint } };
+  },
+
+  'AWS::SQS::Queue': ({ QueueName }, target, { generatedName }) => {
+    const name: string = QueueName ?? generatedName;
+    const arn = arnOf(target, 'sqs', name);
+    target.queues.set(arn, []);
+    const url = `https://sqs.${target.estate.region}.amazonaws.com/${target.estate.accountId}/${name}`;
+    return { ref: url, attributes: { Arn: arn, QueueName: name, QueueUrl: url } };
+  },
+
+  'AWS::Lambda::Function': (properties, target, { generatedName, assets }) => {
+    const {
+      FunctionName: name = generatedName,
+      Code,
+      Environment,
+      Role,
+      Runtime,
+      Handler,
+      Timeout = 3,
+      MemorySize = 128,
+      LoggingConfig,
+      DeadLetterConfig,
+    } = properties;
+    const codeDirectory = assets.get(String(Code?.S3Key).replace(/\.zip$/, ''));
+    if (codeDirectory === undefined) throw new Error(`function ${name}: its code is no asset of the assembly`);
+    const arn = arnOf(target, 'lambda', `function:${name}`);
+    const deadLetters = target.queues.get(DeadLetterConfig?.TargetArn);
+    target.functions.deploy({
+      name,
+      arn,
+      runtime: Runtime,
+      handler: Handler,
+      timeout: Timeout,
+      memorySize: MemorySize,
+      roleArn: Role,
+      codeDirectory,
+      variables: Environment?.Variables ?? {},
+      logGroup: LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
+      ...(deadLetters && { deadLetters: (letter) => deadLetters.push(letter) }),
+    });
+    return { ref: name, attributes: { Arn: arn } };
+  },
+  'AWS::Lambda::EventInvokeConfig': recorded,
+
+  'AWS::StepFunctions::StateMachine': (
+    { StateMachineName, DefinitionString, RoleArn, StateMachineType, Tags },
+    target,
+    { generatedName },
+  ) => {
+    const name: string = StateMachineName ?? generatedName;
+    const arn = arnOf(target, 'states', `stateMachine:${name}`);
+    target.machines.register({
+      arn,
+      name,
+      definition: typeof DefinitionString === 'string' ? DefinitionString : JSON.stringify(DefinitionString),
+      roleArn: RoleArn,
+      type: StateMachineType ?? 'STANDARD',
+      tags: tagsOf(Tags),
+    });
+    return { ref: arn, attributes: { Arn: arn, Name: name } };
+  },
+
+  'AWS::Events::Rule': ({ Name, EventPattern, Targets = [], State = 'ENABLED' }, target, { generatedName }) => {
+    const name: string = Name ?? generatedName;
+    for (const { Arn } of Targets as { Arn: string }[]) {
+      const functionName = /:function:([\w-]+)$/.exec(Arn)?.[1];
+      if (functionName === undefined)
+        throw new Error(`rule ${name}: the sandbox delivers to Lambda functions only, not to ${Arn}`);
+      if (State !== 'ENABLED') continue;
+      target.bus.addRule({
+        name,
+        pattern: EventPattern,
+        deliver: (event) =>
+          void target.functions.invoke(functionName, event, { invocationType: 'Event', requestId: event.id }),
+      });
+    }
+    return { ref: name, attributes: { Arn: arnOf(target, 'events', `rule/${name}`) } };
+  },
+};

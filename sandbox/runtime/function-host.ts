@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import type { FunctionFailure, FunctionHost, HostedFunction, InvokeOptions, InvokeResult } from '../aws/lambda';
+import type { Caller } from '../aws/service';
+import type { Clock } from '../clock';
+import { ExecutionEnvironment } from './execution-environment';
+
+export interface DeployedFunction extends HostedFunction {
+  readonly codeDirectory: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly logGroup: string;
+  /** Where events go that failed for good. */
+  readonly deadLetters?: (letter: DeadLetter) => void;
+}
+
+export interface DeadLetter {
+  readonly functionName: string;
+  readonly payload: unknown;
+  readonly error: FunctionFailure;
+}
+
+/** What befalls an invocation, besides what befalls its AWS calls. */
+export type InvocationFault = 'crash before the handler' | 'crash after the handler' | 'timeout after the handler';
+
+export interface FunctionHostProperties {
+  readonly clock: Clock;
+  readonly region: string;
+  /** Known once the endpoint listens. */
+  readonly endpointUrl: () => string;
+  readonly log: (logGroup: string, stream: string, line: string) => void;
+}
+
+/** Lambda tries an asynchronous event once and twice more [AWS Lambda, asynchronous invocation]. */
+const ASYNCHRONOUS_ATTEMPTS = 3;
+const ASYNCHRONOUS_RETRY_MS = 60_000;
+
+interface Environment {
+  readonly accessKeyId: string;
+  readonly code: ExecutionEnvironment;
+  /** Ends the current invocation as a death of the environment. */
+  die: (failure: FunctionFailure) => void;
+}
+
+/**
+ * Runs deployed functions in execution environments, as many as there are concurrent invocations. Each environment signs
+ * with an access key id of its own, so that every call at the endpoint is known to come from this function, and a call
+ * of one that died is recognized.
+ */
+export class LocalFunctionHost implements FunctionHost {
+  readonly #functions = new Map<string, DeployedFunction>();
+  readonly #idle = new Map<string, Environment[]>();
+  readonly #environments = new Map<string, { environment: Environment; deployed: DeployedFunction }>();
+  readonly #dead = new Set<string>();
+  readonly #faults: { functionName: string; fault: InvocationFault }[] = [];
+  readonly #asynchronous = new Set<Promise<unknown>>();
+  #made = 0;
+
+  constructor(private readonly properties: FunctionHostProperties) {}
+
+  deploy(deployed: DeployedFunction): void {
+    this.#functions.set(deployed.name, deployed);
+  }
+
+  functions(): readonly DeployedFunction[] {
+    return [...this.#functions.values()];
+  }
+
+  /** Whose access key id this is. */
+  callerOf(accessKeyId: string): Caller {
+    const known = this.#environments.get(accessKeyId);
+    if (known === undefined) return { accessKeyId };
+    const { name, roleArn } = known.deployed;
+    return { accessKeyId, functionName: name, ...(roleArn !== undefined && { roleArn }) };
+  }
+
+  isDead({ accessKeyId }: Caller): boolean {
+    return this.#dead.has(accessKeyId);
+  }
+
+  /** The environment behind the access key id dies at once, in the middle of whatever it does. */
+  crash({ accessKeyId }: Caller): void {
+    const known = this.#environments.get(accessKeyId);
+    if (known === undefined) return;
+    this.#dead.add(accessKeyId);
+    known.environment.die({
+      errorType: 'Runtime.ExitError',
+      errorMessage: 'RequestId: unknown Error: Runtime exited without providing a reason',
+    });
+  }
+
+  /** The function's next invocation suffers this. */
+  failNext(functionName: string, fault: InvocationFault): void {
+    this.#faults.push({ functionName, fault });
+  }
+
+  async invoke(functionName: string, payload: unknown, options: InvokeOptions): Promise<InvokeResult> {
+    const deployed = this.#functions.get(functionName);
+    if (deployed === undefined) throw new Error(`no function ${functionName} is deployed`);
+    if (options.invocationType === 'RequestResponse') return await this.#run(deployed, payload, options.requestId);
+    const running = this.#runAsynchronously(deployed, payload, options.requestId);
+    this.#asynchronous.add(running);
+    void running.finally(() => this.#asynchronous.delete(running));
+    return { payload: null };
+  }
+
+  /** Resolves when no asynchronous invocation is under way. */
+  async settled(): Promise<void> {
+    while (this.#asynchronous.size > 0) await Promise.allSettled([...this.#asynchronous]);
+  }
+
+  async #runAsynchronously(deployed: DeployedFunction, payload: unknown, requestId: string): Promise<void> {
+    let failure: FunctionFailure | undefined;
+    for (let attempt = 1; attempt <= ASYNCHRONOUS_ATTEMPTS; attempt += 1) {
+      if (attempt > 1) await this.properties.clock.sleep(ASYNCHRONOUS_RETRY_MS * (attempt - 1));
+      const result = await this.#run(deployed, payload, requestId);
+      if (!('error' in result)) return;
+      failure = result.error;
+    }
+    if (failure !== undefined) deployed.deadLetters?.({ functionName: deployed.name, payload, error: failure });
+  }
+
+  async #run(deployed: DeployedFunction, payload: unknown, requestId: string): Promise<InvokeResult> {
+    const fault = this.#takeFault(deployed.name);
+    const environment = this.#acquire(deployed);
+    if (fault === 'crash before the handler') return this.#buried(environment, CRASHED);
+    const died = new Promise<FunctionFailure>((resolve) => {
+      environment.die = resolve;
+    });
+    // What the function receives and answers crosses the network as JSON.
+    const event: unknown = JSON.parse(JSON.stringify(payload ?? null));
+    const outcome = await Promise.race([
+      environment.code.run(event, { awsRequestId: requestId, functionName: deployed.name }).then(
+        (answer): InvokeResult => ({ payload: JSON.parse(JSON.stringify(answer ?? null)) as unknown }),
+        (error: unknown): InvokeResult => ({ error: failureOf(error) }),
+      ),
+      died.then((error): InvokeResult => ({ error })),
+    ]);
+    if (this.#dead.has(environment.accessKeyId)) return outcome;
+    if (fault === 'crash after the handler') return this.#buried(environment, CRASHED);
+    if (fault === 'timeout after the handler') return this.#buried(environment, TIMED_OUT(deployed.timeout));
+    this.#idle.get(deployed.name)?.push(environment);
+    return outcome;
+  }
+
+  #takeFault(functionName: string): InvocationFault | undefined {
+    const position = this.#faults.findIndex((planned) => planned.functionName === functionName);
+    return position === -1 ? undefined : this.#faults.splice(position, 1)[0]?.fault;
+  }
+
+  #buried(environment: Environment, error: FunctionFailure): InvokeResult {
+    this.#dead.add(environment.accessKeyId);
+    return { error };
+  }
+
+  /** A warm environment, or a cold start. */
+  #acquire(deployed: DeployedFunction): Environment {
+    const idle = this.#idle.get(deployed.name) ?? [];
+    this.#idle.set(deployed.name, idle);
+    const warm = idle.pop();
+    if (warm !== undefined) return warm;
+    this.#made += 1;
+    const accessKeyId = `SANDBOX${String(this.#made).padStart(13, '0')}`;
+    const stream = `${deployed.name}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
+    const code = new ExecutionEnvironment({
+      codeDirectory: deployed.codeDirectory,
+      handler: deployed.handler,
+      clock: this.properties.clock,
+      log: (line) => this.properties.log(deployed.logGroup, stream, line),
+      variables: {
+        ...deployed.variables,
+        AWS_REGION: this.properties.region,
+        AWS_ENDPOINT_URL: this.properties.endpointUrl(),
+        AWS_ACCESS_KEY_ID: accessKeyId,
+        AWS_SECRET_ACCESS_KEY: 'sandbox',
+        // The developer's own profile must not leak into the sandbox.
+        AWS_CONFIG_FILE: '/dev/null',
+        AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+        AWS_EC2_METADATA_DISABLED: 'true',
+        // There is no X-Ray daemon to send to.
+        POWERTOOLS_TRACE_ENABLED: 'false',
+      },
+    });
+    const environment: Environment = { accessKeyId, code, die: () => {} };
+    this.#environments.set(accessKeyId, { environment, deployed });
+    return environment;
+  }
+}
+
+const CRASHED: FunctionFailure = {
+  errorType: 'Runtime.ExitError',
+  errorMessage: 'RequestId: unknown Error: Runtime exited without providing a reason',
+};
+
+const TIMED_OUT = (seconds: number): FunctionFailure => ({
+  errorType: 'Sandbox.Timedout',
+  errorMessage: `RequestId: unknown Error: Task timed out after ${seconds.toFixed(2)} seconds`,
+});
+
+/** As the Node.js runtime reports an exception. */
+function failureOf(error: unknown): FunctionFailure {
+  if (typeof error !== 'object' || error === null || !('message' in error))
+    return { errorType: 'Error', errorMessage: String(error) };
+  const { name, message, stack } = error as Error;
+  return { errorType: name, errorMessage: message, trace: (stack ?? '').split('\n') };
+}

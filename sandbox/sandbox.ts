@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { createServices, type EstateQuotas, type Services } from './aws';
+import { CallLog } from './aws/call-log';
+import { callLogControl, faultControl } from './aws/control';
+import { Endpoint } from './aws/endpoint';
+import { FaultPlan } from './aws/faults';
+import { createLambda } from './aws/lambda';
+import type { Estate } from './aws/service';
+import { createSfn } from './aws/sfn';
+import { readAssembly } from './deploy/assembly';
+import { deploy } from './deploy/deploy';
+import { StateMachines, TaskError } from './engine/executions';
+import { EventBus } from './events';
+import { type DeadLetter, LocalFunctionHost } from './runtime/function-host';
+import { VirtualClock } from './virtual-clock';
+
+export interface SandboxOptions {
+  /** Cloud assembly to run. @default cdk.out */
+  readonly assembly?: string;
+  /** @default any free port */
+  readonly port?: number;
+  /** Draws retry jitter. @default Math.random */
+  readonly random?: () => number;
+  readonly quotas?: EstateQuotas;
+  /** JSON lines of every AWS call. */
+  readonly callLogFile?: string;
+}
+
+/** No real account: nothing that leaks from here can name one. */
+const ACCOUNT = '000000000000';
+const REGION = 'us-east-1';
+
+/**
+ * The synthesized app, running on this machine: unmodified state machine definitions and unmodified task bundles against
+ * an embedded AWS endpoint.
+ */
+export class Sandbox {
+  readonly clock = new VirtualClock({ flows: true });
+  readonly faults = new FaultPlan();
+  readonly bus = new EventBus();
+  readonly queues = new Map<string, DeadLetter[]>();
+  readonly calls: CallLog;
+  readonly services: Services;
+  readonly functions: LocalFunctionHost;
+  readonly machines: StateMachines;
+  readonly endpoint: Endpoint;
+  readonly #assembly: string;
+
+  private constructor({ assembly = 'cdk.out', port, random, quotas, callLogFile }: SandboxOptions) {
+    this.#assembly = assembly;
+    const estate: Estate = { clock: this.clock, accountId: ACCOUNT, region: REGION };
+    this.calls = new CallLog(this.clock, callLogFile === undefined ? {} : { file: callLogFile });
+    this.services = createServices(estate, quotas);
+    this.functions = new LocalFunctionHost({
+      clock: this.clock,
+      region: REGION,
+      endpointUrl: () => this.endpoint.url,
+      log: (group, stream, line) => this.services.logs.append(group, stream, line),
+    });
+    this.machines = new StateMachines({
+      ...estate,
+      ...(random && { random }),
+      invoke: ({ functionName, payload }) => this.#invokeTask(functionName, payload),
+    });
+    this.endpoint = new Endpoint({
+      estate,
+      ...(port !== undefined && { port }),
+      calls: this.calls,
+      faults: this.faults,
+      callers: (accessKeyId) => this.functions.callerOf(accessKeyId),
+      isDead: (caller) => this.functions.isDead(caller),
+      onCrash: ({ caller }) => this.functions.crash(caller),
+      control: {
+        ...faultControl(this.faults),
+        ...callLogControl(this.calls),
+        'clock/now': () => ({ now: new Date(this.clock.now()).toISOString() }),
+        'clock/advance': async (body) => {
+          await this.clock.advance(Number((body as { milliseconds?: unknown } | undefined)?.milliseconds ?? 0));
+          return { now: new Date(this.clock.now()).toISOString() };
+        },
+      },
+      services: [
+        ...Object.values(this.services).map(({ service }) => service),
+        createLambda(estate, this.functions).service,
+        createSfn(this.machines),
+      ],
+    });
+    this.machines.onStatusChange((detail) =>
+      this.bus.publish({
+        version: '0',
+        id: randomUUID(),
+        source: 'aws.states',
+        'detail-type': 'Step Functions Execution Status Change',
+        account: ACCOUNT,
+        region: REGION,
+        time: new Date(this.clock.now()).toISOString(),
+        resources: [detail.executionArn],
+        detail,
+      }),
+    );
+  }
+
+  /** Starts the endpoint and deploys the assembly. */
+  static async start(options: SandboxOptions = {}): Promise<Sandbox> {
+    const sandbox = new Sandbox(options);
+    await sandbox.services.dynamodb.start();
+    await sandbox.endpoint.start();
+    await deploy(readAssembly(sandbox.#assembly), {
+      estate: { clock: sandbox.clock, accountId: ACCOUNT, region: REGION },
+      services: sandbox.services,
+      functions: sandbox.functions,
+      machines: sandbox.machines,
+      bus: sandbox.bus,
+      queues: sandbox.queues,
+    });
+    return sandbox;
+  }
+
+  /** Client settings with which any SDK client talks to the sandbox. */
+  get clientConfig() {
+    return {
+      endpoint: this.endpoint.url,
+      region: REGION,
+      credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
+    };
+  }
+
+  /** Resolves when no event is on its way to a function any more. */
+  async settled(): Promise<void> {
+    await this.functions.settled();
+  }
+
+  async stop(): Promise<void> {
+    await this.machines.close();
+    await this.endpoint.stop();
+    await this.services.dynamodb.stop();
+  }
+
+  async #invokeTask(functionName: string, payload: unknown): Promise<unknown> {
+    const name = functionName.slice(functionName.lastIndexOf(':') + 1);
+    const result = await this.functions.invoke(name, payload, {
+      invocationType: 'RequestResponse',
+      requestId: randomUUID(),
+    });
+    if (!('error' in result)) return result.payload;
+    throw new TaskError(result.error.errorType ?? 'Lambda.Unknown', JSON.stringify(result.error));
+  }
+}
