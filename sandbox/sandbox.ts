@@ -8,7 +8,7 @@ import { createLambda } from './aws/lambda';
 import type { Estate } from './aws/service';
 import { createSfn } from './aws/sfn';
 import { readAssembly } from './deploy/assembly';
-import { deploy } from './deploy/deploy';
+import { deploy, type StackOutputs } from './deploy/deploy';
 import { StateMachines, TaskError } from './engine/executions';
 import { EventBus } from './events';
 import { type DeadLetter, LocalFunctionHost } from './runtime/function-host';
@@ -45,6 +45,7 @@ export class Sandbox {
   readonly machines: StateMachines;
   readonly endpoint: Endpoint;
   readonly #assembly: string;
+  #outputs: StackOutputs = {};
 
   private constructor({ assembly = 'cdk.out', port, random, quotas, callLogFile }: SandboxOptions) {
     this.#assembly = assembly;
@@ -105,7 +106,7 @@ export class Sandbox {
     const sandbox = new Sandbox(options);
     await sandbox.services.dynamodb.start();
     await sandbox.endpoint.start();
-    await deploy(readAssembly(sandbox.#assembly), {
+    sandbox.#outputs = await deploy(readAssembly(sandbox.#assembly), {
       estate: { clock: sandbox.clock, accountId: ACCOUNT, region: REGION },
       services: sandbox.services,
       functions: sandbox.functions,
@@ -114,6 +115,12 @@ export class Sandbox {
       queues: sandbox.queues,
     });
     return sandbox;
+  }
+
+  /** An output of any deployed stack. */
+  output(name: string): string {
+    for (const outputs of Object.values(this.#outputs)) if (outputs[name] !== undefined) return outputs[name];
+    throw new Error(`no deployed stack has an output ${name}`);
   }
 
   /** Client settings with which any SDK client talks to the sandbox. */

@@ -35,6 +35,8 @@ export interface Kms extends KeyAccess {
   createAlias(name: string, keyId: string): void;
   /** A key in any state by id, ARN or alias; throws NotFoundException. */
   describe(keyId: string): Readonly<Key>;
+  /** All keys in any state. */
+  keys(): readonly Readonly<Key>[];
   reset(): void;
 }
 
@@ -72,6 +74,7 @@ export function createKms(estate: Estate, options: KmsOptions = {}): Kms {
 
     createAlias: (name, keyId) => store.addAlias(name, store.get(keyId)),
     describe: (keyId) => store.resolve(keyId),
+    keys: () => store.keys(),
     requireUsable: (keyId, use) => usableKey(store, keyId, use, randomUUID()).arn,
     reset: () => store.clear(),
   };

@@ -30,6 +30,8 @@ export interface Logs {
   /** Messages of all streams by time; empty when there is no such group. */
   lines(logGroup: string): string[];
   group(name: string): Readonly<LogGroup> | undefined;
+  /** All groups. */
+  groups(): readonly Readonly<LogGroup>[];
   reset(): void;
 }
 
@@ -70,6 +72,7 @@ export function createLogs(estate: Estate, { kms, groupQuota = 1_000_000 }: Logs
     },
 
     group: (name) => store.groups.get(name),
+    groups: () => [...store.groups.values()],
     reset: () => store.groups.clear(),
   };
 }

@@ -3,10 +3,15 @@ import { NO_VALUE, type References, resolve } from './intrinsics';
 import { type Deployed, type DeploymentTarget, type Properties, RESOURCE_TYPES } from './resource-types';
 
 /** Deploys the stacks of an assembly, in order, as CloudFormation would: each resource after those it refers to. */
-export async function deploy(stacks: readonly AssemblyStack[], target: DeploymentTarget): Promise<void> {
+export async function deploy(stacks: readonly AssemblyStack[], target: DeploymentTarget): Promise<StackOutputs> {
   const exported = new Map<string, unknown>();
-  for (const stack of stacks) await new Deployment(stack, target, exported).run();
+  const outputs: Record<string, Readonly<Record<string, string>>> = {};
+  for (const stack of stacks) outputs[stack.name] = await new Deployment(stack, target, exported).run();
+  return outputs;
 }
+
+/** Outputs by stack name and output name. */
+export type StackOutputs = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** One stack on its way. */
 class Deployment implements References {
@@ -21,7 +26,7 @@ class Deployment implements References {
     this.#template = stack.template;
   }
 
-  async run(): Promise<void> {
+  async run(): Promise<Readonly<Record<string, string>>> {
     for (const logicalId of Object.keys(this.#template.Resources)) await this.#ensure(logicalId);
     const outputs: Record<string, string> = {};
     for (const [name, { Value, Export }] of Object.entries(this.#template.Outputs ?? {})) {
@@ -30,6 +35,7 @@ class Deployment implements References {
       if (Export !== undefined) this.exported.set(String(await resolve(Export.Name, this)), value);
     }
     this.target.services.cloudformation.registerStack({ name: this.stack.name, outputs });
+    return outputs;
   }
 
   async ref(logicalId: string): Promise<unknown> {

@@ -46,6 +46,26 @@ const recorded: Deploy = (_properties, _target, { generatedName }) => ({
   attributes: { Id: generatedName, Arn: generatedName },
 });
 
+/** Log group ARNs end in :* where CloudFormation makes them. */
+const logGroupNameOf = (arn: string): string => arn.split(':log-group:')[1]?.replace(/:\*$/, '') ?? arn;
+
+/** Vended logs at level ALL with execution data: every history event as one line. */
+function writeHistoryTo(logGroup: string, stateMachineArn: string, { machines, services }: DeploymentTarget): void {
+  const executions = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:`;
+  machines.onHistoryEvent((executionArn, { id, type, previousEventId, timestamp, ...details }) => {
+    if (!executionArn.startsWith(executions)) return;
+    const line = {
+      id: String(id),
+      type,
+      details: Object.values(details)[0] ?? {},
+      previous_event_id: String(previousEventId),
+      event_timestamp: String(timestamp?.getTime()),
+      execution_arn: executionArn,
+    };
+    services.logs.append(logGroup, `states/${executionArn.slice(executions.length)}`, JSON.stringify(line));
+  });
+}
+
 /** CloudFormation types that the sandbox deploys. Everything else is refused, so that nothing is silently missing. */
 export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
   'AWS::CDK::Metadata': recorded,
@@ -215,7 +235,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
   'AWS::Lambda::EventInvokeConfig': recorded,
 
   'AWS::StepFunctions::StateMachine': (
-    { StateMachineName, DefinitionString, RoleArn, StateMachineType, Tags },
+    { StateMachineName, DefinitionString, RoleArn, StateMachineType, Tags, LoggingConfiguration },
     target,
     { generatedName },
   ) => {
@@ -229,6 +249,8 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
       type: StateMachineType ?? 'STANDARD',
       tags: tagsOf(Tags),
     });
+    const logGroupArn = LoggingConfiguration?.Destinations?.[0]?.CloudWatchLogsLogGroup?.LogGroupArn;
+    if (logGroupArn !== undefined) writeHistoryTo(logGroupNameOf(logGroupArn), arn, target);
     return { ref: arn, attributes: { Arn: arn, Name: name } };
   },
 

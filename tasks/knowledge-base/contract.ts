@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineContract, type Permission, type Platform, TaskInput } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
 import { ONBOARDING_STATUSES } from '../shared/tenant';

@@ -52,11 +52,14 @@ async function ensureKnowledgeBase(
   scope: Scope,
 ) {
   const entry = intent ?? (await scope.ledger.intend(`${executionNameOf(executionArn)}.${scope.now().getTime()}`));
-  const knowledgeBase = (await create(tenantId, entry, scope)) ?? (await adopt(tenantId, scope));
+  const made = await create(tenantId, entry, scope);
+  const knowledgeBase = made ?? (await adopt(tenantId, scope));
   const id = knowledgeBase.knowledgeBaseId;
   if (id === undefined) throw new NotReadyError(`tenant ${tenantId}: Bedrock answered without a knowledge base id`);
-  await scope.ledger.complete(id, entry);
-  return { id, knowledgeBase, since: entry.since };
+  // The intent may be of an attempt that Bedrock refused long before a redrive: the time runs from the accepted call.
+  const since = made === undefined ? entry.since : scope.now().toISOString();
+  await scope.ledger.complete(id, { ...entry, since });
+  return { id, knowledgeBase, since };
 }
 
 /** Undefined when the name is taken: by an earlier attempt of ours, or by a stranger. */
@@ -119,12 +122,14 @@ async function adopt(tenantId: string, { env, app }: Scope): Promise<KnowledgeBa
 /** True once the data source can be used. */
 async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env, registry }: Scope): Promise<boolean> {
   const name = dataSourceName(tenantId);
+  const bucketArn = `arn:${env.VECTOR_DOMAIN_ARN.split(':')[1]}:s3:::${env.DATA_BUCKET}`;
   const existing = await getDataSource(knowledgeBaseId, name);
   const dataSource = existing ?? (await createDataSource());
-  const prefixes = dataSource?.dataSourceConfiguration?.s3Configuration?.inclusionPrefixes;
-  if (prefixes?.join() !== documentPrefix(tenantId)) {
+  const source = dataSource?.dataSourceConfiguration?.s3Configuration;
+  const prefixes = source?.inclusionPrefixes;
+  if (source?.bucketArn !== bucketArn || prefixes?.join() !== documentPrefix(tenantId)) {
     throw new ResourceConflictError(
-      `tenant ${tenantId}: data source ${name} of ${knowledgeBaseId} reads ${prefixes?.join() ?? 'the whole bucket'}, not ${documentPrefix(tenantId)}`,
+      `tenant ${tenantId}: data source ${name} of ${knowledgeBaseId} reads ${prefixes?.join() ?? 'all'} of ${source?.bucketArn ?? 'no bucket'}, not ${documentPrefix(tenantId)} of ${bucketArn}`,
     );
   }
   return dataSource?.status === 'AVAILABLE';
@@ -141,10 +146,7 @@ async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env
           // The trailing slash keeps acme2's documents out of acme's index.
           dataSourceConfiguration: {
             type: 'S3',
-            s3Configuration: {
-              bucketArn: `arn:${env.VECTOR_DOMAIN_ARN.split(':')[1]}:s3:::${env.DATA_BUCKET}`,
-              inclusionPrefixes: [documentPrefix(tenantId)],
-            },
+            s3Configuration: { bucketArn, inclusionPrefixes: [documentPrefix(tenantId)] },
           },
           // With DELETE, Bedrock empties the index itself at teardown and is stuck when anything is gone already.
           dataDeletionPolicy: 'RETAIN',
@@ -152,6 +154,12 @@ async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env
       );
       return created.dataSource;
     } catch (error) {
+      // Busy, or an earlier attempt's data source is not listed yet (aws-semantics §0.5).
+      if (isNamed(error, 'ConflictException')) {
+        throw new NotReadyError(`tenant ${tenantId}: ${knowledgeBaseId} cannot take data source ${name} yet`, {
+          cause: error,
+        });
+      }
       throw propagating(tenantId, error);
     }
   }

@@ -5,7 +5,7 @@ import { resourcesOf } from '../resources';
 import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
-import { QuotaExceededError } from '../shared/errors';
+import { QuotaExceededError, StaleExecutionError, TransientError } from '../shared/errors';
 import { CONDITION_FAILED, type Registry } from '../shared/registry';
 import { checkQuotas as contract } from './contract';
 
@@ -29,11 +29,13 @@ export async function checkQuotas({ tenantId }: TaskInput, { env, registry, stat
       if (used >= knowledgeBases.limit) throw exceeded(tenantId, [{ ...knowledgeBases, used }]);
     }
     await reserve(registry, tenantId, counted);
-    await registry.update(
+    const noted = await registry.update(
       { tenantId, item: 'STATE' },
       { capacityReserved: true, updatedAt: now().toISOString() },
       { expression: '#generation = :generation', names: ['generation'], values: { ':generation': state.generation } },
     );
+    // The id stays pending: the execution that took over would count the tenant again without it.
+    if (!noted) throw new StaleExecutionError(`tenant ${tenantId}: a newer execution took over during the quota check`);
   }
   await settle(registry, tenantId);
   return { reserved: true as const };
@@ -51,7 +53,10 @@ async function reserve({ client, table }: Registry, tenantId: string, counted: r
   const names = Object.fromEntries(counted.map(({ type }, position) => [`#n${position}`, type]));
   const limits = Object.fromEntries(counted.map(({ limit }, position) => [`:limit${position}`, limit]));
   const room = counted
-    .map((_, position) => `(attribute_not_exists(#n${position}) OR #n${position} < :limit${position})`)
+    .map(({ limit }, position) => {
+      const below = `#n${position} < :limit${position}`;
+      return limit === 0 ? below : `(attribute_not_exists(#n${position}) OR ${below})`;
+    })
     .join(' AND ');
   try {
     await client.send(
@@ -71,7 +76,10 @@ async function reserve({ client, table }: Registry, tenantId: string, counted: r
     const full = counted
       .map((entry) => ({ ...entry, used: Number(Item[entry.type] ?? 0) }))
       .filter(({ used, limit }) => used >= limit);
-    throw exceeded(tenantId, full);
+    if (full.length > 0) throw exceeded(tenantId, full);
+    throw new TransientError(`tenant ${tenantId}: the capacity counters changed while they were read`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,6 +1,11 @@
 import type { z } from 'zod';
 import { defineTask, type TaskScope } from '../shared/define-task';
-import { OperationInProgressError, TenantNotRequestedError, TenantRetiredError } from '../shared/errors';
+import {
+  OperationInProgressError,
+  TenantNotRequestedError,
+  TenantRetiredError,
+  TransientError,
+} from '../shared/errors';
 import { describeExecution } from '../shared/executions';
 import type { TenantState } from '../shared/registry';
 import { RETIRED_STATUSES } from '../shared/tenant';
@@ -46,6 +51,9 @@ export async function claimTenant(
   // Lost to a competitor, or to this task's own earlier attempt whose answer was lost.
   const current = await registry.getState(tenantId);
   if (current?.leaseOwner === executionArn) return claimed(current.generation);
+  if (current?.generation === state.generation) {
+    throw new TransientError(`tenant ${tenantId}: its status changed to ${current.status} while it was claimed`);
+  }
   throw new OperationInProgressError(
     `tenant ${tenantId}: execution ${current?.leaseOwner ?? '(unknown)'} took the lease a moment ago`,
   );

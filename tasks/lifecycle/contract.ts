@@ -1,13 +1,9 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { TENANT_RESOURCES } from '../resources';
 import { executionArnPattern } from '../shared/arns';
 import { defineContract, type EnvironmentName, type Permission, type Platform, TaskInput } from '../shared/contract';
+import { auditRecords, registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
-
-const registry = ({ registryTableArn }: Platform, actions: readonly string[]): Permission => ({
-  actions,
-  resources: [registryTableArn],
-});
 
 const executions = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
@@ -62,7 +58,8 @@ export const requestOperation = defineContract({
   }),
   environment: ['ONBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
-    registry(platform, ['dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
+    registryItems(platform, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
+    ...auditRecords(platform),
     { actions: ['states:StartExecution'], resources: [platform.onboardStateMachineArn] },
     executions(platform, ['states:DescribeExecution']),
   ],
@@ -87,7 +84,7 @@ export const claimTenant = defineContract({
   }),
   environment: [],
   permissions: (platform) => [
-    registry(platform, ['dynamodb:UpdateItem']),
+    registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
     executions(platform, ['states:DescribeExecution']),
   ],
 });
@@ -103,7 +100,7 @@ export const checkQuotas = defineContract({
   fence: ONBOARDING_STATUSES,
   environment: ['QUOTA_LIMITS'],
   permissions: (platform) => [
-    registry(platform, ['dynamodb:UpdateItem']),
+    registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem'], ['TENANT#*', 'ESTATE']),
     {
       actions: ['bedrock:ListKnowledgeBases'],
       resources: ['*'],
@@ -124,7 +121,7 @@ export const verifyTenant = defineContract({
   timeoutSeconds: 60,
   environment: [...new Set(TENANT_RESOURCES.flatMap<EnvironmentName>(({ verify }) => verify?.environment ?? []))],
   permissions: (platform) => [
-    registry(platform, ['dynamodb:Query']),
+    registryItems(platform, ['dynamodb:Query']),
     ...TENANT_RESOURCES.flatMap(({ verify }) => verify?.permissions(platform) ?? []),
   ],
 });
@@ -139,7 +136,7 @@ export const activateTenant = defineContract({
   output: z.strictObject({ tenantId: TenantId, requestId: RequestId, status: z.literal('ACTIVE') }),
   fence: ONBOARDING_STATUSES,
   environment: [],
-  permissions: (platform) => [registry(platform, ['dynamodb:UpdateItem'])],
+  permissions: (platform) => [registryItems(platform, ['dynamodb:UpdateItem'])],
 });
 
 export const recordOutcome = defineContract({
@@ -157,7 +154,7 @@ export const recordOutcome = defineContract({
   output: z.strictObject({ recorded: z.boolean() }),
   environment: [],
   permissions: (platform) => [
-    registry(platform, ['dynamodb:UpdateItem']),
+    registryItems(platform, ['dynamodb:UpdateItem']),
     executions(platform, ['states:DescribeExecution', 'states:GetExecutionHistory']),
   ],
 });

@@ -21,13 +21,15 @@ export function failureOf(
     end.error ?? (end.status === 'ABORTED' ? 'Aborted' : end.status === 'TIMED_OUT' ? 'States.Timeout' : 'Unknown');
   const message = messageOf(end.cause) ?? `execution ended ${end.status}`;
   const byId = new Map(events.map((event) => [event.id, event]));
+  // Only a FAILED execution ends by an event of a task; failures in the history of others were retried.
   const failed =
-    events.find((event) => isTaskFailure(event) && (end.error === undefined || errorOf(event) === end.error)) ??
+    events.find((event) => end.status === 'FAILED' && isTaskFailure(event) && errorOf(event) === end.error) ??
     events.find(isEntered);
+  // A redriven state is not entered again, and a branch's line does not lead through the redrive.
+  const redriven = events.find(({ type }) => type === 'ExecutionRedriven')?.id ?? 0;
   let attempt = 0;
   for (let event = failed; event !== undefined; event = byId.get(event.previousEventId)) {
-    if (event.type === 'ExecutionRedriven') break;
-    if (isScheduled(event)) attempt += 1;
+    if (isScheduled(event) && (event.id ?? 0) > redriven) attempt += 1;
     if (isEntered(event)) return { step: event.stateEnteredEventDetails?.name ?? 'unknown', error, message, attempt };
   }
   return { step: 'unknown', error, message, attempt };

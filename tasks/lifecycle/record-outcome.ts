@@ -28,7 +28,11 @@ export async function recordOutcome(
   const known = await registry.update(
     { tenantId, item: { operation: requestId } },
     { outcome: execution.status, endedAt },
-    { expression: 'attribute_exists(pk)' },
+    // Another execution of the same request may have ended later.
+    {
+      expression: 'attribute_exists(pk) AND (attribute_not_exists(#endedAt) OR #endedAt <= :ended)',
+      values: { ':ended': endedAt },
+    },
   );
   if (!known || execution.status === 'SUCCEEDED') return { recorded: known };
   const recorded = await registry.update(

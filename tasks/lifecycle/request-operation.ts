@@ -35,21 +35,22 @@ export async function requestOperation(request: Request, scope: Scope) {
       tenantId,
       `requestId ${requestId} was used before with another payload`,
     );
-    return answer(request, scope, { repeated: true, ...(await start(request, scope)) });
+    return answer(request, scope, { repeated: true, ...(await startOnce(request, earlier, scope)) });
   }
   if (tenant.state !== undefined) {
-    const status = await admit(tenant, tenant.state, hash);
+    const status = await admit(tenant, tenant.state, hash, scope);
     if (status === 'already active') return answer(request, scope, { repeated: false, alreadyActive: true });
   }
-  await record(request, hash, tenant.state, scope);
-  return answer(request, scope, { repeated: false, ...(await start(request, scope)) });
+  const operation = await record(request, hash, tenant.state, scope);
+  return answer(request, scope, { repeated: false, ...(await startOnce(request, operation, scope)) });
 }
 
 /** Decides whether a new request may act on a tenant that exists. */
 async function admit(
-  { profile, operations }: TenantRecord,
+  { profile }: TenantRecord,
   state: TenantState,
   hash: string,
+  { env }: Scope,
 ): Promise<'already active' | 'go on'> {
   const { tenantId, status } = state;
   if (RETIRED_STATUSES.includes(status)) throw new TenantRetiredError(`tenant ${tenantId} is ${status}`);
@@ -60,8 +61,10 @@ async function admit(
     'it was requested before with another name, e-mail address or tier',
   );
   if (status === 'ACTIVE') return 'already active';
-  const current = operations.find(({ requestId }) => requestId === state.requestId)?.executionArn ?? state.leaseOwner;
-  if (current !== undefined && (await describeExecution(current))?.status === 'RUNNING') {
+  // The lease may be held by another execution of the request, started by hand; the first one may not hold it yet.
+  const first = executionOf(state, env.ONBOARD_STATE_MACHINE_ARN).executionArn;
+  for (const current of new Set([first, state.leaseOwner ?? first])) {
+    if ((await describeExecution(current))?.status !== 'RUNNING') continue;
     throw new OperationInProgressError(`tenant ${tenantId}: request ${state.requestId} is running as ${current}`);
   }
   return 'go on';
@@ -72,8 +75,8 @@ async function record(
   request: Request,
   hash: string,
   known: TenantState | undefined,
-  { registry, env, now }: Scope,
-): Promise<void> {
+  { registry, now }: Scope,
+): Promise<OperationRecord> {
   const { tenantId, requestId, operation, displayName, adminEmail, tier, requestedBy } = request;
   const at = now().toISOString();
   if (!(await registry.putNewProfile(tenantId, { displayName, adminEmail, tier, payloadHash: hash }))) {
@@ -110,42 +113,59 @@ async function record(
     throw new OperationInProgressError(`tenant ${tenantId}: another request was accepted a moment ago`);
   }
   const item: OperationRecord = { requestId, operation, payloadHash: hash, requestedBy, requestedAt: at };
-  if (!(await registry.putNewOperation(tenantId, item))) {
-    const stored = await registry.getOperation(tenantId, requestId);
-    assertSamePayload(
-      stored?.payloadHash,
-      hash,
-      tenantId,
-      `requestId ${requestId} was used before with another payload`,
-    );
+  if (await registry.putNewOperation(tenantId, item)) return item;
+  const stored = await registry.getOperation(tenantId, requestId);
+  assertSamePayload(stored?.payloadHash, hash, tenantId, `requestId ${requestId} was used before with another payload`);
+  return stored ?? item;
+}
+
+/**
+ * Audits and starts a request that was accepted. The ARN stands in the request's record once both are done; a request that
+ * has it is never started again, also when Step Functions has forgotten the execution and would accept its name.
+ */
+async function startOnce({ tenantId }: Request, accepted: OperationRecord, scope: Scope) {
+  const { requestId, operation, requestedBy, requestedAt, executionArn, outcome } = accepted;
+  if (executionArn !== undefined) {
+    const executionStatus = (await describeExecution(executionArn))?.status ?? outcome;
+    return { executionArn, ...(executionStatus && { executionStatus }) };
   }
-  await writeAuditRecord(env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.json`, {
+  await writeAuditRecord(scope.env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.json`, {
     tenantId,
     action: `request-${operation}`,
     requestedBy,
     requestId,
     outcome: 'ACCEPTED',
-    at,
+    at: requestedAt,
   });
+  return start({ operation, tenantId, requestId }, scope);
+}
+
+type RequestIds = Pick<Request, 'tenantId' | 'requestId'> & Pick<OperationRecord, 'operation'>;
+
+/** Name and ARN of the execution that the front door starts for a request. */
+function executionOf({ operation, tenantId, requestId }: RequestIds, stateMachineArn: string) {
+  const name = executionName(operation, tenantId, requestId);
+  return { name, executionArn: `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}` };
 }
 
 /** StartExecution under the request's own name: the second start of the same request finds the first. */
-async function start({ operation, tenantId, requestId }: Request, { env, registry }: Scope) {
+async function start(request: RequestIds, { env, registry }: Scope) {
+  const { tenantId, requestId } = request;
   const stateMachineArn = env.ONBOARD_STATE_MACHINE_ARN;
-  const name = executionName(operation, tenantId, requestId);
-  const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
+  const { name, executionArn } = executionOf(request, stateMachineArn);
   const input = canonicalJson({ tenantId, requestId });
   let execution: Partial<DescribeExecutionOutput> | undefined = await describeExecution(executionArn);
   if (execution === undefined) {
     try {
       await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
-      execution = { status: 'RUNNING' };
+      execution = { status: 'RUNNING', input };
     } catch (error) {
       // A start of the same request won meanwhile.
       if (!isNamed(error, 'ExecutionAlreadyExists')) throw error;
       execution = await describeExecution(executionArn);
     }
-  } else if (execution.input !== input) {
+  }
+  if (execution?.input !== undefined && execution.input !== input) {
     throw new RequestConflictError(`tenant ${tenantId}: execution ${name} exists with another input`);
   }
   await registry.update(

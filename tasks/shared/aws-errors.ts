@@ -53,6 +53,8 @@ const TRANSIENT = new Set([
   'TimeoutError',
   'NetworkingError',
   'AbortError',
+  'RequestTimeout',
+  'RequestTimeoutException',
   'OperationAborted',
   'OperationAbortedException',
   'ConditionalRequestConflict',
@@ -77,10 +79,13 @@ interface AwsError extends Error {
   readonly code?: string;
 }
 
+const PROGRAMMING_ERRORS = new Set(['TypeError', 'ReferenceError', 'SyntaxError', 'RangeError']);
+
 const NETWORK_CODES = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
 
 function isAwsError(error: unknown): error is AwsError {
-  if (!(error instanceof Error)) return false;
+  // The SDK adds $metadata to whatever is thrown inside of send(), also to a programming error.
+  if (!(error instanceof Error) || PROGRAMMING_ERRORS.has(error.name)) return false;
   if ('$metadata' in error) return true;
   return 'code' in error && typeof error.code === 'string' && NETWORK_CODES.has(error.code);
 }
@@ -90,4 +95,4 @@ export const isNamed = (error: unknown, ...names: readonly string[]): boolean =>
   error instanceof Error && names.includes(error.name);
 
 /** AWS messages may repeat what they were sent. Whatever looks like an e-mail address does not leave the task. */
-export const redact = (text: string): string => text.replace(/[^\s"'<>()]+@[^\s"'<>()]+/g, '[redacted]');
+export const redact = (text: string): string => text.replace(/[^\s"<>()]+@[^\s"<>()]+/g, '[redacted]');

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * Tenant id: valid in every service's own naming rule (aws-semantics: OpenSearch lower case, Bedrock no `--`, KMS alias,

@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import type { z } from 'zod';
+import type { ExitCode } from './exit-code';
+import type { Output } from './output';
+import type { Target } from './target';
+
+/** What a command is given to work with. */
+export interface Scope {
+  readonly output: Output;
+  /** Finds the deployed stack. The first AWS call: arguments are checked by then. */
+  openTarget(): Promise<Target>;
+  /** Options that a repeat of the command needs to reach the same target; empty for the default. */
+  readonly targetArguments: string;
+  /** Calls the listener on Ctrl-C instead of ending the process. Returns how to stop that. */
+  onInterrupt(listener: () => void): () => void;
+}
+
+export type Parsed<Input> = { readonly input: Input } | { readonly problems: readonly string[] };
+
+/** One command of tenantctl: one file in cli/commands and one line in its index. */
+export interface TenantCommand<Input = unknown> {
+  readonly name: string;
+  readonly summary: string;
+  /** Declares options. None is marked as required: parse() reports all problems at once. */
+  configure(command: Command): void;
+  parse(options: Readonly<Record<string, unknown>>): Parsed<Input>;
+  run(input: Input, scope: Scope): Promise<ExitCode>;
+}
+
+/** Keeps the types of a command. */
+export const defineCommand = <Input>(command: TenantCommand<Input>): TenantCommand<Input> => command;
+
+/**
+ * Checks a value by its contract.
+ * @param flags what the fields are called on the command line, where it is not --kebab-case of the field
+ */
+export function check<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  flags: Readonly<Record<string, string>> = {},
+): Parsed<z.output<Schema>> {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return { input: parsed.data };
+  return { problems: parsed.error.issues.map((issue) => problem(issue, value, flags)) };
+}
+
+function problem(
+  { path, message }: z.core.$ZodIssue,
+  value: unknown,
+  flags: Readonly<Record<string, string>>,
+): string {
+  const [field] = path;
+  if (typeof field !== 'string') return message;
+  const given = (value as Readonly<Record<string, unknown>>)[field];
+  return `${flags[field] ?? flagOf(field)}: ${given === undefined ? 'is required' : message}`;
+}
+
+const flagOf = (field: string): string => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

@@ -1,0 +1,103 @@
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type BucketProps,
+  type IBucket,
+  ObjectLockRetention,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { StageConfig } from '../config';
+
+/** What holds for every bucket: private, TLS 1.2, versioned, no ACLs. */
+const PRIVATE = {
+  blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+  objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+  enforceSSL: true,
+  minimumTLSVersion: 1.2,
+  versioned: true,
+} satisfies BucketProps;
+
+const FORGOTTEN_UPLOADS = { id: 'abort-forgotten-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) };
+
+export interface BucketConstructProps {
+  readonly config: StageConfig;
+  readonly encryptionKey: IKey;
+  readonly accessLogs: IBucket;
+}
+
+/** Server access logs of the other buckets. S3 delivers them only to a bucket with S3-managed encryption. */
+export class AccessLogBucket extends Construct {
+  readonly bucket: IBucket;
+
+  constructor(scope: Construct, id: string, config: StageConfig) {
+    super(scope, id);
+    this.bucket = new Bucket(this, 'Bucket', {
+      ...PRIVATE,
+      encryption: BucketEncryption.S3_MANAGED,
+      removalPolicy: removal(config),
+      lifecycleRules: [
+        FORGOTTEN_UPLOADS,
+        {
+          id: 'expire',
+          expiration: Duration.days(config.operationalLogDays),
+          noncurrentVersionExpiration: Duration.days(1),
+        },
+      ],
+      // exactOptionalPropertyTypes sees a difference between the class and its own interface.
+    }) as IBucket;
+  }
+}
+
+/**
+ * Objects of all tenants, each below its prefix and under its own key. The default key is the platform's, for what is
+ * written without naming one. No bucket key: with it the encryption context would no longer name the object, and the
+ * conditions of key policies on it would not match.
+ */
+export class DataBucket extends Construct {
+  readonly bucket: Bucket;
+
+  constructor(scope: Construct, id: string, { config, encryptionKey, accessLogs }: BucketConstructProps) {
+    super(scope, id);
+    this.bucket = new Bucket(this, 'Bucket', {
+      ...PRIVATE,
+      encryption: BucketEncryption.KMS,
+      encryptionKey,
+      bucketKeyEnabled: false,
+      serverAccessLogsBucket: accessLogs,
+      serverAccessLogsPrefix: 'data/',
+      lifecycleRules: [FORGOTTEN_UPLOADS],
+      removalPolicy: removal(config),
+    });
+  }
+}
+
+/** The audit trail: write-once for the stage's time, under a key of its own, and never removed with the stack. */
+export class AuditBucket extends Construct {
+  readonly bucket: Bucket;
+
+  constructor(scope: Construct, id: string, { config, encryptionKey, accessLogs }: BucketConstructProps) {
+    super(scope, id);
+    const { mode, days } = config.auditLock;
+    this.bucket = new Bucket(this, 'Bucket', {
+      ...PRIVATE,
+      encryption: BucketEncryption.KMS,
+      encryptionKey,
+      bucketKeyEnabled: true,
+      objectLockEnabled: true,
+      objectLockDefaultRetention:
+        mode === 'COMPLIANCE'
+          ? ObjectLockRetention.compliance(Duration.days(days))
+          : ObjectLockRetention.governance(Duration.days(days)),
+      serverAccessLogsBucket: accessLogs,
+      serverAccessLogsPrefix: 'audit/',
+      lifecycleRules: [FORGOTTEN_UPLOADS],
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+}
+
+const removal = ({ retain }: StageConfig): RemovalPolicy => (retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY);

@@ -1,0 +1,96 @@
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import { Construct } from 'constructs';
+import { onboardTenant } from '../../state-machines/onboard-tenant';
+import type { FunctionOf } from '../../state-machines/step';
+import type { Permission } from '../../tasks/shared/contract';
+import { stateMachineName } from '../../tasks/shared/names';
+import type { StageConfig } from '../config';
+import { LeastPrivilegeRole, TRACING } from './least-privilege-role';
+
+export interface OnboardingProps {
+  readonly config: StageConfig;
+  readonly functionOf: FunctionOf;
+}
+
+/** An onboarding takes minutes; a day bounds one whose retries and waits go on and on, and leaves room for AWS incidents. */
+const TIMEOUT = Duration.days(1);
+
+/** The onboard-tenant state machine, with its log and a role that may invoke the functions of its steps and nothing else. */
+export class Onboarding extends Construct {
+  readonly stateMachine: StateMachine;
+
+  constructor(scope: Construct, id: string, { config, functionOf }: OnboardingProps) {
+    super(scope, id);
+    const { partition, region, account } = Stack.of(this);
+    const name = stateMachineName(config.app, 'onboard');
+
+    const called = new Set<IFunction>();
+    const definition = onboardTenant(this, (contract) => {
+      const found = functionOf(contract);
+      called.add(found);
+      return found;
+    });
+
+    const logGroup = new LogGroup(this, 'Logs', {
+      // Vended logs share one resource policy; names outside this prefix fill it up [bp-cwl].
+      logGroupName: `/aws/vendedlogs/states/${name}`,
+      retention: config.operationalLogDays as number as RetentionDays,
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    const { role } = new LeastPrivilegeRole(this, 'Execution', {
+      roleName: name,
+      description: `State machine ${name}`,
+      assumedBy: new ServicePrincipal('states.amazonaws.com', {
+        conditions: {
+          StringEquals: { 'aws:SourceAccount': account },
+          ArnLike: { 'aws:SourceArn': `arn:${partition}:states:${region}:${account}:stateMachine:${name}` },
+        },
+      }),
+      permissions: [
+        { actions: ['lambda:InvokeFunction'], resources: [...called].map(({ functionArn }) => functionArn) },
+        LOG_DELIVERY,
+        TRACING,
+        SAMPLING,
+      ],
+    });
+    this.stateMachine = new StateMachine(this, 'StateMachine', {
+      stateMachineName: name,
+      stateMachineType: StateMachineType.STANDARD,
+      comment:
+        'Onboards a tenant. Every step is safe to repeat; nothing is caught and nothing is undone: after a failure, redrive the execution.',
+      definitionBody: DefinitionBody.fromChainable(definition),
+      timeout: TIMEOUT,
+      role,
+      tracingEnabled: true,
+      // Execution data are ids only, by design.
+      logs: { destination: logGroup, level: LogLevel.ALL, includeExecutionData: true },
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+  }
+}
+
+const LOG_DELIVERY: Permission = {
+  actions: [
+    'logs:CreateLogDelivery',
+    'logs:GetLogDelivery',
+    'logs:UpdateLogDelivery',
+    'logs:DeleteLogDelivery',
+    'logs:ListLogDeliveries',
+    'logs:PutResourcePolicy',
+    'logs:DescribeResourcePolicies',
+    'logs:DescribeLogGroups',
+  ],
+  resources: ['*'],
+  wildcardReason:
+    'Log delivery has no resource-level permission; it is what Step Functions asks of the role that logs [cw-logs].',
+};
+
+const SAMPLING: Permission = {
+  actions: ['xray:GetSamplingRules', 'xray:GetSamplingTargets'],
+  resources: ['*'],
+  wildcardReason: 'Sampling rules have no resource-level permission; they hold no data of tenants.',
+};

@@ -1,0 +1,9 @@
+import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
+import { TENANT_RESOURCES } from '../tasks/resources';
+import type { TaskContract } from '../tasks/shared/contract';
+
+/** Every task there is: each gets a function and a role of its own. */
+export const CONTRACTS: readonly TaskContract[] = [
+  ...TENANT_RESOURCES.map(({ provision }) => provision),
+  ...LIFECYCLE_CONTRACTS,
+];

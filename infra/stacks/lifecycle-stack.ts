@@ -1,0 +1,113 @@
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import { recordOutcome, requestOperation } from '../../tasks/lifecycle/contract';
+import type { Permission, Platform, TaskContract } from '../../tasks/shared/contract';
+import { appId, stateMachineName, taskFunctionName } from '../../tasks/shared/names';
+import { knowledgeBaseRoleName, lifecycleStackName, type StageConfig, vectorDomainName } from '../config';
+import { Onboarding } from '../constructs/onboarding';
+import { OutcomeRecording } from '../constructs/outcome-recording';
+import { bundleTasks } from '../constructs/task-bundle';
+import { TaskFunction } from '../constructs/task-function';
+import { CONTRACTS } from '../contracts';
+import { environmentOf, environmentValues } from '../task-environment';
+import { taskPermissions } from '../task-permissions';
+import type { SharedResources } from './data-stack';
+
+export interface LifecycleStackProps extends StackProps {
+  readonly config: StageConfig;
+  readonly shared: SharedResources;
+}
+
+/** What acts: the task functions, the state machine, the rule that records outcomes. Holds no state of tenants. */
+export class LifecycleStack extends Stack {
+  constructor(scope: Construct, id: string, { config, shared, ...props }: LifecycleStackProps) {
+    super(scope, id, {
+      ...props,
+      stackName: lifecycleStackName(config.app),
+      description: 'Tenant lifecycle: tasks and state machines that onboard tenants',
+      terminationProtection: config.deletionProtection,
+    });
+    const platform = this.platform(config, shared);
+    const deadLetterQueue = new Queue(this, 'UnrecordedOutcomes', {
+      queueName: `${appId(config.app)}-unrecorded-outcomes`,
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+
+    if (config.bundle) bundleTasks(CONTRACTS);
+    const environment = environmentValues(this, config, platform, shared);
+    const functions = new Map<string, Lambda>();
+    for (const contract of CONTRACTS) {
+      const extra: readonly Permission[] =
+        contract.name === recordOutcome.name
+          ? [{ actions: ['sqs:SendMessage'], resources: [deadLetterQueue.queueArn] }]
+          : [];
+      const task = new TaskFunction(this, pascalCase(contract.name), {
+        config,
+        contract,
+        environment: environmentOf(contract, environment),
+        permissions: [...taskPermissions(contract, platform, shared), ...extra],
+      });
+      functions.set(contract.name, task.function);
+    }
+    const functionOf = ({ name }: Pick<TaskContract, 'name'>): Lambda => {
+      const found = functions.get(name);
+      if (found === undefined) throw new Error(`${name} is in no list of contracts, so it has no function`);
+      return found;
+    };
+
+    const { stateMachine } = new Onboarding(this, 'OnboardTenant', { config, functionOf });
+    new OutcomeRecording(this, 'OutcomeRecording', {
+      config,
+      stateMachineArn: stateMachine.stateMachineArn,
+      recordOutcome: functionOf(recordOutcome),
+      deadLetterQueue,
+    });
+
+    this.output({
+      RequestOperationFunctionName: taskFunctionName(config.app, requestOperation.name),
+      OnboardTenantStateMachineArn: stateMachine.stateMachineArn,
+      RegistryTableName: shared.registryTableName,
+      DataTableName: shared.dataTableName,
+      DataBucketName: shared.dataBucketName,
+      AuditBucketName: shared.auditBucketName,
+      UserPoolId: shared.userPoolId,
+      UserPoolClientId: shared.userPoolClientId,
+      VectorDomainName: vectorDomainName(config.app),
+      VectorDomainEndpoint: `https://${shared.vectorDomainEndpoint}`,
+      UnrecordedOutcomesQueueUrl: deadLetterQueue.queueUrl,
+    });
+  }
+
+  /** ARNs that names determine are put together here, so that roles and functions need no reference to each other. */
+  private platform({ app }: StageConfig, shared: SharedResources): Platform {
+    const { partition, region, account } = this;
+    return {
+      app,
+      partition,
+      region,
+      account,
+      registryTableArn: shared.registryTableArn,
+      auditBucketArn: shared.auditBucketArn,
+      auditKeyArn: shared.auditKeyArn,
+      dataTableArn: shared.dataTableArn,
+      dataBucketArn: shared.dataBucketArn,
+      userPoolArn: shared.userPoolArn,
+      vectorDomainArn: `arn:${partition}:es:${region}:${account}:domain/${vectorDomainName(app)}`,
+      knowledgeBaseRoleArn: `arn:${partition}:iam::${account}:role/${knowledgeBaseRoleName(app)}`,
+      onboardStateMachineArn: `arn:${partition}:states:${region}:${account}:stateMachine:${stateMachineName(app, 'onboard')}`,
+    };
+  }
+
+  private output(values: Readonly<Record<string, string>>): void {
+    for (const [name, value] of Object.entries(values)) new CfnOutput(this, name, { value });
+  }
+}
+
+/** `claim-tenant` → `ClaimTenant` */
+const pascalCase = (name: string): string =>
+  name.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase());

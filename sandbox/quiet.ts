@@ -1,0 +1,2 @@
+/** Imported before any SDK client: the SDK warns about Node 20 on every start; the supported floor is in package.json. */
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';

@@ -1,0 +1,64 @@
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import type { Tier } from '../tasks/shared/tenant';
+import type { Description } from './engine/executions';
+import type { Sandbox } from './sandbox';
+
+/** A request as a signup back end sends it to the request-operation function. */
+export interface OnboardRequest {
+  readonly tenantId: string;
+  readonly requestId: string;
+  readonly displayName: string;
+  readonly adminEmail: string;
+  readonly tier: Tier;
+}
+
+export interface Answer {
+  readonly status: string;
+  readonly executionArn?: string;
+  readonly executionStatus?: string;
+  readonly repeated: boolean;
+  readonly alreadyActive: boolean;
+}
+
+/** What the function threw, as Lambda reports it to its caller. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  constructor(
+    readonly errorType: string,
+    readonly errorMessage: string,
+  ) {
+    super(`${errorType}: ${errorMessage}`);
+  }
+}
+
+const clients = new WeakMap<Sandbox, LambdaClient>();
+
+/** Sends the request through the endpoint, as any caller would. */
+export async function onboard(sandbox: Sandbox, request: OnboardRequest): Promise<Answer> {
+  return (await invokeFrontDoor(sandbox, { operation: 'onboard', requestedBy: 'sandbox', ...request })) as Answer;
+}
+
+/** Sends anything at all to the front door. */
+export async function invokeFrontDoor(sandbox: Sandbox, payload: unknown): Promise<unknown> {
+  const client = clients.get(sandbox) ?? new LambdaClient(sandbox.clientConfig);
+  clients.set(sandbox, client);
+  const { Payload, FunctionError } = await client.send(
+    new InvokeCommand({ FunctionName: sandbox.output('RequestOperationFunctionName'), Payload: JSON.stringify(payload) }),
+  );
+  const answer = JSON.parse(Buffer.from(Payload ?? []).toString('utf8')) as { errorType?: string; errorMessage?: string };
+  if (FunctionError !== undefined) throw new RefusedError(answer.errorType ?? 'Unknown', answer.errorMessage ?? '');
+  return answer;
+}
+
+/** Onboards and waits until the execution has ended and its outcome is recorded. */
+export async function onboardToTheEnd(sandbox: Sandbox, request: OnboardRequest): Promise<Description> {
+  const { executionArn } = await onboard(sandbox, request);
+  if (executionArn === undefined) throw new Error(`tenant ${request.tenantId}: nothing was started`);
+  return await toTheEnd(sandbox, executionArn);
+}
+
+export async function toTheEnd(sandbox: Sandbox, executionArn: string): Promise<Description> {
+  const end = await sandbox.machines.settled(executionArn);
+  await sandbox.settled();
+  return end;
+}

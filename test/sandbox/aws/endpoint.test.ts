@@ -1,0 +1,182 @@
+import { request } from 'node:http';
+import { BedrockAgentClient, GetKnowledgeBaseCommand, ListKnowledgeBasesCommand } from '@aws-sdk/client-bedrock-agent';
+import { CloudWatchLogsClient, DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { CreateGrantCommand, CreateKeyCommand, KMSClient, ListKeysCommand } from '@aws-sdk/client-kms';
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import type { Endpoint } from '../../../sandbox/aws/endpoint';
+import { createKms } from '../../../sandbox/aws/kms';
+import { type RestJsonService, ServiceError } from '../../../sandbox/aws/service';
+import { anEstate, clientFor, startedEndpoint } from './an-estate';
+
+const bedrock: RestJsonService = {
+  protocol: 'rest-json',
+  name: 'bedrock-agent',
+  signingNames: ['bedrock'],
+  timestampFormat: 'iso8601',
+  routes: [
+    { operation: 'GetKnowledgeBase', method: 'GET', path: '/knowledgebases/{knowledgeBaseId}' },
+    { operation: 'ListKnowledgeBases', method: 'POST', path: '/knowledgebases/' },
+  ],
+  operations: {
+    GetKnowledgeBase(input) {
+      if (input.knowledgeBaseId === 'MISSING') {
+        throw new ServiceError('ResourceNotFoundException', 'no such knowledge base', 404);
+      }
+      return { knowledgeBase: { knowledgeBaseId: input.knowledgeBaseId, createdAt: new Date('2026-01-02T03:04:05Z') } };
+    },
+    ListKnowledgeBases: (input) => ({ knowledgeBaseSummaries: [], nextToken: JSON.stringify(input) }),
+  },
+};
+
+describe('Endpoint', () => {
+  let endpoint: Endpoint;
+  const denied = new Set<string>();
+  const dead = new Set<string>();
+
+  beforeAll(async () => {
+    const estate = anEstate();
+    endpoint = await startedEndpoint({
+      estate,
+      services: [createKms(estate).service, bedrock],
+      callers: (accessKeyId) => ({ accessKeyId, ...(accessKeyId === 'AKIAFN' ? { functionName: 'provision' } : {}) }),
+      authorize: ({ operation }) => {
+        if (denied.has(operation)) throw new ServiceError('AccessDeniedException', 'not yours', 400);
+      },
+      isDead: ({ accessKeyId }) => dead.has(accessKeyId),
+      control: { echo: (body) => ({ echo: body }), fail: () => Promise.reject(new Error('no')) },
+    });
+  });
+  beforeEach(() => {
+    endpoint.calls.clear();
+    denied.clear();
+    dead.clear();
+  });
+  afterAll(() => endpoint.stop());
+
+  it('routes REST JSON by the signed service and merges path and body into one input', async () => {
+    const client = new BedrockAgentClient(clientFor(endpoint));
+
+    const { knowledgeBase } = await client.send(new GetKnowledgeBaseCommand({ knowledgeBaseId: 'KB1' }));
+    const { nextToken } = await client.send(new ListKnowledgeBasesCommand({ maxResults: 7 }));
+
+    expect(knowledgeBase?.createdAt).toEqual(new Date('2026-01-02T03:04:05Z'));
+    expect(nextToken).toBe('{"maxResults":7}');
+  });
+
+  it('frames errors of REST JSON so that the SDK knows their name and status', async () => {
+    const client = new BedrockAgentClient(clientFor(endpoint));
+
+    await expect(client.send(new GetKnowledgeBaseCommand({ knowledgeBaseId: 'MISSING' }))).rejects.toMatchObject({
+      name: 'ResourceNotFoundException',
+      message: 'no such knowledge base',
+      $metadata: { httpStatusCode: 404, requestId: expect.any(String) },
+    });
+  });
+
+  it('refuses an operation it does not serve at the first try, names those it serves, and logs it', async () => {
+    const kms = new KMSClient({ ...clientFor(endpoint), maxAttempts: 3 });
+
+    const failure = await kms
+      .send(new CreateGrantCommand({ KeyId: 'x', GranteePrincipal: 'y', Operations: ['Decrypt'] }))
+      .catch((error: Error) => error);
+
+    expect(failure).toMatchObject({ name: 'UnknownOperationException', message: expect.stringContaining('CreateKey') });
+    expect(endpoint.calls.entries()).toMatchObject([
+      { service: 'kms', operation: 'CreateGrant', outcome: 'UnknownOperationException' },
+    ]);
+  });
+
+  it.each([
+    ['JSON', () => new CloudWatchLogsClient(clientFor(endpoint)).send(new DescribeLogGroupsCommand({}))],
+    ['query', () => new STSClient(clientFor(endpoint)).send(new GetCallerIdentityCommand({}))],
+  ])('refuses a service it does not serve in the %s protocol', async (_, send) => {
+    await expect(send()).rejects.toMatchObject({ name: 'UnknownOperationException', $metadata: { attempts: 1 } });
+  });
+
+  it('logs who called what with what outcome', async () => {
+    const kms = new KMSClient(clientFor(endpoint, 'AKIAFN'));
+
+    await kms.send(new CreateKeyCommand({ Description: 'mine' }));
+    await kms.send(new CreateKeyCommand({ Policy: '{' })).catch(() => {});
+
+    expect(endpoint.calls.entries()).toMatchObject([
+      {
+        service: 'kms',
+        operation: 'CreateKey',
+        functionName: 'provision',
+        input: { Description: 'mine' },
+        outcome: 'ok',
+      },
+      { outcome: 'MalformedPolicyDocumentException' },
+    ]);
+    expect(endpoint.calls.countBy('kms/CreateKey')).toBe(2);
+  });
+
+  it('asks for authorization before anything takes effect', async () => {
+    const kms = new KMSClient(clientFor(endpoint));
+    const { Keys: before } = await kms.send(new ListKeysCommand({}));
+    denied.add('CreateKey');
+
+    await expect(kms.send(new CreateKeyCommand({}))).rejects.toMatchObject({ name: 'AccessDeniedException' });
+
+    expect((await kms.send(new ListKeysCommand({}))).Keys).toHaveLength(before?.length ?? -1);
+  });
+
+  it('leaves calls of a dead execution environment without effect and without answer', async () => {
+    const kms = new KMSClient(clientFor(endpoint, 'AKIADEAD'));
+    dead.add('AKIADEAD');
+    const abort = new AbortController();
+    const call = kms.send(new CreateKeyCommand({}), { abortSignal: abort.signal });
+    setTimeout(() => abort.abort(), 100);
+
+    await expect(call).rejects.toMatchObject({ name: 'AbortError' });
+    expect(endpoint.calls.entries()).toMatchObject([{ operation: 'CreateKey', outcome: 'hang' }]);
+  });
+
+  it('serves control routes to local JSON clients only', async () => {
+    const post = (path: string, contentType = 'application/json', body = '{"a":1}') =>
+      fetch(`${endpoint.url}/_sandbox/${path}`, { method: 'POST', headers: { 'content-type': contentType }, body });
+
+    expect(await (await post('echo')).json()).toEqual({ echo: { a: 1 } });
+    expect((await post('echo', 'text/plain')).status).toBe(415);
+    expect((await post('fail')).status).toBe(400);
+    expect((await post('constructor')).status).toBe(404);
+    expect(await (await post('nothing')).json()).toEqual({ message: 'No such route. There are: echo, fail' });
+  });
+
+  it('answers a body that waits for 100-continue', async () => {
+    const status = await new Promise((resolve, reject) => {
+      const sent = request(`${endpoint.url}/_sandbox/echo`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', expect: '100-continue' },
+      });
+      sent.on('continue', () => sent.end('{}'));
+      sent.on('response', (response) => resolve(response.statusCode));
+      sent.on('error', reject);
+      sent.flushHeaders();
+    });
+
+    expect(status).toBe(200);
+  });
+
+  it('answers unreadable JSON with SerializationException', async () => {
+    const answer = await fetch(endpoint.url, {
+      method: 'POST',
+      headers: { 'x-amz-target': 'TrentService.CreateKey' },
+      body: '{',
+    });
+
+    expect([answer.status, answer.headers.get('x-amzn-errortype')]).toEqual([400, 'SerializationException']);
+  });
+
+  it('stops at once, cutting the calls that still wait', async () => {
+    const estate = anEstate();
+    const other = await startedEndpoint({ estate, services: [createKms(estate).service], isDead: () => true });
+    const waiting = new KMSClient(clientFor(other)).send(new ListKeysCommand({})).catch((error: Error) => error.name);
+    while (other.calls.entries().length === 0) await new Promise((resolve) => setImmediate(resolve));
+
+    await other.stop();
+
+    expect(await waiting).toBe('TimeoutError');
+  });
+});

@@ -1,0 +1,125 @@
+import type { TaskInput } from '../../tasks/shared/contract';
+import type { LedgerEntry, OperationRecord, Profile, TenantState } from '../../tasks/shared/registry';
+
+export const ACCOUNT = '123456789012';
+export const REGION = 'eu-central-1';
+export const APP = { name: 'tenant-lifecycle', stage: 'dev' } as const;
+export const REGISTRY_TABLE = 'registry';
+export const DATA_TABLE = 'data';
+export const AUDIT_BUCKET = 'audit-bucket';
+export const DATA_BUCKET = 'data-bucket';
+export const STATE_MACHINE_ARN = `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:tenant-lifecycle-dev-onboard-tenant`;
+
+export const anExecutionArn = (name = 'onboard--acme--request-1'): string =>
+  `${STATE_MACHINE_ARN.replace(':stateMachine:', ':execution:')}:${name}`;
+
+export const aKeyArn = (id = '1111'): string => `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`;
+
+/** Every variable that some task asks for. */
+export const anEnvironment = (): Record<string, string> => ({
+  APP_NAME: APP.name,
+  STAGE: APP.stage,
+  REGISTRY_TABLE,
+  AUDIT_BUCKET,
+  AUDIT_KEY_ARN: aKeyArn('audit'),
+  AUDIT_RETENTION_DAYS: '365',
+  AUDIT_DELETION_PROTECTION: 'true',
+  DATA_TABLE,
+  DATA_BUCKET,
+  USER_POOL_ID: `${REGION}_pool`,
+  VECTOR_DOMAIN_NAME: 'vectors',
+  VECTOR_DOMAIN_ARN: `arn:aws:es:${REGION}:${ACCOUNT}:domain/vectors`,
+  VECTOR_DOMAIN_ENDPOINT: 'https://vectors.example',
+  VECTOR_DIMENSION: '1024',
+  VECTOR_REPLICAS: '1',
+  KNOWLEDGE_BASE_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/knowledge-base`,
+  EMBEDDING_MODEL_ARN: `arn:aws:bedrock:${REGION}::foundation-model/titan`,
+  STORAGE_WRITER_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/storage-writer`,
+  ACCOUNT_ID: ACCOUNT,
+  ONBOARD_STATE_MACHINE_ARN: STATE_MACHINE_ARN,
+  QUOTA_LIMITS: JSON.stringify({ 'encryption-key': 10, 'vector-index': 10, 'knowledge-base': 2, 'user-group': 10 }),
+});
+
+/** Gives the process the environment of a deployed task; undefined leaves a variable out. */
+export function setEnvironment(changes: Readonly<Record<string, string | undefined>> = {}): void {
+  for (const [name, value] of Object.entries({ ...anEnvironment(), ...changes })) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+}
+
+export const aContext = () => ({ awsRequestId: 'invocation-1' });
+
+export const aTaskInput = (changes: Partial<TaskInput> = {}): TaskInput => ({
+  tenantId: 'acme',
+  requestId: 'request-1',
+  generation: 1,
+  executionArn: anExecutionArn(),
+  step: 'A step',
+  ...changes,
+});
+
+/** Personal data: none of it may leave a task. */
+export const PERSONAL = { displayName: 'Acme Dental Care', adminEmail: "ada.o'hara@acme.example" } as const;
+
+export const aRequest = (changes: Readonly<Record<string, unknown>> = {}) => ({
+  operation: 'onboard',
+  tenantId: 'acme',
+  requestId: 'request-1',
+  ...PERSONAL,
+  tier: 'premium',
+  requestedBy: 'signup/backend',
+  ...changes,
+});
+
+export const aTenantState = (changes: Partial<TenantState> = {}): TenantState => ({
+  tenantId: 'acme',
+  status: 'PROVISIONING',
+  generation: 1,
+  requestId: 'request-1',
+  operation: 'onboard',
+  requestedBy: 'signup/backend',
+  tier: 'premium',
+  leaseOwner: anExecutionArn(),
+  requestedAt: '2026-01-01T00:00:00.000Z',
+  updatedAt: '2026-01-01T00:00:00.000Z',
+  ...changes,
+});
+
+export const aProfile = (changes: Partial<Profile> = {}): Profile => ({
+  ...PERSONAL,
+  tier: 'premium',
+  payloadHash: 'hash',
+  ...changes,
+});
+
+export const anOperation = (changes: Partial<OperationRecord> = {}): OperationRecord => ({
+  requestId: 'request-1',
+  operation: 'onboard',
+  payloadHash: 'hash',
+  requestedBy: 'signup/backend',
+  requestedAt: '2026-01-01T00:00:00.000Z',
+  ...changes,
+});
+
+export const aLedgerEntry = (changes: Partial<LedgerEntry> = {}): LedgerEntry => ({
+  type: 'encryption-key',
+  phase: 'DONE',
+  physicalId: aKeyArn(),
+  since: '2026-01-01T00:00:00.000Z',
+  generation: 1,
+  ...changes,
+});
+
+type Keyed<T> = T & { readonly pk: string; readonly sk: string };
+const keyed = <T>(tenantId: string, sk: string, item: T): Keyed<T> => ({ ...item, pk: `TENANT#${tenantId}`, sk });
+
+/** The same, as they lie in the registry table. */
+export const aStateItem = (changes: Partial<TenantState> = {}) =>
+  keyed(changes.tenantId ?? 'acme', 'STATE', aTenantState(changes));
+export const aProfileItem = (changes: Partial<Profile> = {}, tenantId = 'acme') =>
+  keyed(tenantId, 'PROFILE', aProfile(changes));
+export const anOperationItem = (changes: Partial<OperationRecord> = {}, tenantId = 'acme') =>
+  keyed(tenantId, `OPERATION#${changes.requestId ?? 'request-1'}`, anOperation(changes));
+export const aLedgerItem = (changes: Partial<LedgerEntry> = {}, tenantId = 'acme') =>
+  keyed(tenantId, `RESOURCE#${changes.type ?? 'encryption-key'}`, aLedgerEntry(changes));
