@@ -44,11 +44,7 @@ export function check<Schema extends z.ZodType>(
   return { problems: parsed.error.issues.map((issue) => problem(issue, value, flags)) };
 }
 
-function problem(
-  { path, message }: z.core.$ZodIssue,
-  value: unknown,
-  flags: Readonly<Record<string, string>>,
-): string {
+function problem({ path, message }: z.core.$ZodIssue, value: unknown, flags: Readonly<Record<string, string>>): string {
   const [field] = path;
   if (typeof field !== 'string') return message;
   const given = (value as Readonly<Record<string, unknown>>)[field];

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
-import { COMMANDS } from './commands';
 import { check, type Scope, type TenantCommand } from './command';
+import { COMMANDS } from './commands';
 import { reportOf, UsageError } from './errors';
 import { EXIT, EXIT_CODE_HELP, type ExitCode } from './exit-code';
 import { createOutput, type Streams } from './output';

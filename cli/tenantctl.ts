@@ -1,5 +1,8 @@
-import '../sandbox/quiet';
+import { EXIT } from './exit-code';
 import { run } from './program';
+
+// SDK clients are loaded when they are needed, after this: the SDK warns about Node 20 on every start.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
 run(process.argv.slice(2), {
   stdout: process.stdout,
@@ -15,6 +18,6 @@ run(process.argv.slice(2), {
   },
   (error: unknown) => {
     console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 3;
+    process.exitCode = EXIT.unknown;
   },
 );

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { EXIT_CODE_HELP } from '../cli/exit-code';
 import { CONTRACTS } from '../infra/contracts';
 import { taskPermissions } from '../infra/task-permissions';
 import { onboardTenant } from '../state-machines/onboard-tenant';
@@ -36,6 +37,11 @@ export const PARTS: Readonly<Record<string, () => string>> = {
   errors: errorTable,
   names: nameTable,
   permissions: permissionTable,
+  'exit codes': () =>
+    table(
+      ['Exit code', 'Meaning'],
+      EXIT_CODE_HELP.map(([code, meaning]) => [String(code), meaning]),
+    ),
 };
 
 /** Task states of the onboarding, in order. */
@@ -58,12 +64,17 @@ export function effectOf({ entry }: Pick<TaskContract, 'entry'>): string {
   const source = readFileSync(join(ROOT, `tasks/${entry}.ts`), 'utf8');
   const comment = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*export async function/.exec(source)?.[1];
   if (comment === undefined) throw new Error(`tasks/${entry}.ts: the exported function has no doc comment`);
-  const text = comment.replace(/^\s*\* ?/gm, '').replace(/\s+/g, ' ').trim();
+  const text = comment
+    .replace(/^\s*\* ?/gm, '')
+    .replace(/\s+/g, ' ')
+    .trim();
   return /^.*?[.](?= |$)/.exec(text)?.[0] ?? text;
 }
 
 function errorTable(): string {
-  const attempts = new Map(RETRIES.flatMap(({ errors = [], maxAttempts = 3 }) => errors.map((name) => [name, maxAttempts])));
+  const attempts = new Map(
+    RETRIES.flatMap(({ errors = [], maxAttempts = 3 }) => errors.map((name) => [name, maxAttempts])),
+  );
   const rows = ERRORS.map((ErrorType) => {
     const { name, errorClass, nextAction } = new ErrorType('');
     const retries = attempts.get(name) ?? 0;
@@ -127,7 +138,9 @@ function permissionTable(): string {
 const conditionsOf = ({ conditions = {} }: Permission): string =>
   Object.values(conditions)
     .flatMap((keys) => Object.entries(keys))
-    .map(([key, value]) => (value === 'false' ? `\`${key}\` is present` : `\`${key}\` is \`${[value].flat().join('\` or \`')}\``))
+    .map(([key, value]) =>
+      value === 'false' ? `\`${key}\` is present` : `\`${key}\` is \`${[value].flat().join('` or `')}\``,
+    )
     .join(', ');
 
 const fenced = (language: string, body: string): string => `\`\`\`${language}\n${body}\n\`\`\``;
@@ -160,7 +173,8 @@ function included(path: string): string {
 
 function generated(name: string, folder: string): string {
   const part = PARTS[name];
-  if (part === undefined) throw new Error(`there is no generated part "${name}"; there are ${Object.keys(PARTS).join(', ')}`);
+  if (part === undefined)
+    throw new Error(`there is no generated part "${name}"; there are ${Object.keys(PARTS).join(', ')}`);
   const up = folder === '' ? '' : '../'.repeat(folder.split('/').length);
   return part().replaceAll('](tasks/', `](${up}tasks/`);
 }

@@ -10,6 +10,8 @@ export interface SynthesisOptions {
   readonly output?: string;
   /** @default dev */
   readonly stage?: string;
+  /** Further context, as `-c name=value` gives it. */
+  readonly context?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -20,12 +22,13 @@ export interface SynthesisOptions {
 export async function synthesize({
   output = join(ROOT, 'cdk.out'),
   stage = 'dev',
+  context: further = {},
 }: SynthesisOptions = {}): Promise<string> {
   const { context } = JSON.parse(readFileSync(join(ROOT, 'cdk.json'), 'utf8')) as { context?: object };
   try {
     await promisify(execFile)(process.execPath, ['--import', 'tsx', join(ROOT, 'infra/app.ts')], {
       cwd: ROOT,
-      env: { ...process.env, CDK_OUTDIR: output, CDK_CONTEXT_JSON: JSON.stringify({ ...context, stage }) },
+      env: { ...process.env, CDK_OUTDIR: output, CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...further, stage }) },
       maxBuffer: 16 * 1024 * 1024,
     });
   } catch (error) {

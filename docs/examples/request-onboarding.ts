@@ -7,6 +7,8 @@ export interface OnboardingAnswer {
   /** REQUESTED, PROVISIONING, ACTIVE, ONBOARDING_FAILED … */
   readonly status: string;
   readonly executionArn?: string;
+  /** RUNNING, SUCCEEDED, FAILED … */
+  readonly executionStatus?: string;
   /** True when this requestId was accepted before: nothing was started twice. */
   readonly repeated: boolean;
   /** True when the tenant was active already: there was nothing to do. */

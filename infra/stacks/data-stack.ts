@@ -6,7 +6,7 @@ import { auditLogGroupName, taskRoleName } from '../../tasks/shared/names';
 import { dataStackName, knowledgeBaseRoleName, type StageConfig } from '../config';
 import { AccessLogBucket, AuditBucket, DataBucket } from '../constructs/buckets';
 import { KnowledgeBaseRole } from '../constructs/knowledge-base-role';
-import { platformKey } from '../constructs/platform-key';
+import { PlatformKey } from '../constructs/platform-key';
 import { DataTable, RegistryTable } from '../constructs/tables';
 import { UserDirectory } from '../constructs/user-directory';
 import { VectorDomain } from '../constructs/vector-domain';
@@ -46,10 +46,11 @@ export class DataStack extends Stack {
       description: 'Tenant lifecycle: tables, buckets, user pool, vector domain, platform keys',
       terminationProtection: config.deletionProtection,
     });
-    const registryKey = platformKey(this, 'RegistryKey', 'registry', config, config.retain);
-    const dataKey = platformKey(this, 'DataKey', 'data', config, config.retain);
+    const { retain } = config;
+    const { key: registryKey } = new PlatformKey(this, 'RegistryKey', { config, purpose: 'registry', retain });
+    const { key: dataKey } = new PlatformKey(this, 'DataKey', { config, purpose: 'data', retain });
     // Stays with the audit bucket, in every stage.
-    const auditKey = platformKey(this, 'AuditKey', 'audit', config, true);
+    const { key: auditKey } = new PlatformKey(this, 'AuditKey', { config, purpose: 'audit', retain: true });
     this.allowTenantLogs(auditKey, config);
 
     const registry = new RegistryTable(this, 'Registry', { config, encryptionKey: registryKey });

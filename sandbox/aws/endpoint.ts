@@ -101,14 +101,25 @@ export class Endpoint {
       return;
     }
     const requestId = randomUUID();
-    const answer = await this.#answer(parsed, requestId);
+    const caller = this.#callerOf(parsed);
+    const answer = await this.#answer(parsed, caller, requestId);
     if (answer === 'reset') request.socket.resetAndDestroy();
-    else if (typeof answer !== 'string') write(request, response, answer, requestId);
+    else if (typeof answer !== 'string') {
+      const headers = { 'x-amzn-requestid': requestId, 'x-amz-request-id': requestId, date: this.#dateFor(caller) };
+      write(request, response, { ...answer, headers: { ...headers, ...answer.headers } });
+    }
     // 'crash' and 'hang': the connection stays open and silent until stop().
   }
 
-  async #answer(request: ParsedRequest, requestId: string): Promise<Answer | Silence> {
-    const caller = this.#callerOf(request);
+  /**
+   * The time of the caller's own clock: functions live in virtual time, everybody else in real time. An SDK that sees
+   * more than five minutes between the two takes its clock for wrong, and sends again what was refused for good.
+   */
+  #dateFor({ functionName }: Caller): string {
+    return new Date(functionName === undefined ? Date.now() : this.#options.estate.clock.now()).toUTCString();
+  }
+
+  async #answer(request: ParsedRequest, caller: Caller, requestId: string): Promise<Answer | Silence> {
     let routed: Routed;
     try {
       routed = this.#router.route(request);
@@ -237,10 +248,9 @@ function json(status: number, value: unknown): Answer {
   return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
 }
 
-function write(request: IncomingMessage, response: ServerResponse, answer: Answer, requestId?: string): void {
-  const ids = requestId === undefined ? {} : { 'x-amzn-requestid': requestId, 'x-amz-request-id': requestId };
+function write(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   const length =
     request.method === 'HEAD' || answer.status === 204 ? {} : { 'content-length': Buffer.byteLength(answer.body) };
-  response.writeHead(answer.status, { ...ids, ...length, ...answer.headers });
+  response.writeHead(answer.status, { ...length, ...answer.headers });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }

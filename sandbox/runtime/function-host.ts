@@ -33,8 +33,19 @@ export interface FunctionHostProperties {
 const ASYNCHRONOUS_ATTEMPTS = 3;
 const ASYNCHRONOUS_RETRY_MS = 60_000;
 
+/** A cold start evaluates a megabyte of code, so a function has few environments, and further invocations wait for one. */
+const ENVIRONMENTS_PER_FUNCTION = 3;
+
+interface Pool {
+  readonly idle: Environment[];
+  readonly waiting: ((given: Environment | undefined) => void)[];
+  /** Idle and busy ones. */
+  alive: number;
+}
+
 interface Environment {
   readonly accessKeyId: string;
+  readonly functionName: string;
   readonly code: ExecutionEnvironment;
   /** Ends the current invocation as a death of the environment. */
   die: (failure: FunctionFailure) => void;
@@ -47,7 +58,7 @@ interface Environment {
  */
 export class LocalFunctionHost implements FunctionHost {
   readonly #functions = new Map<string, DeployedFunction>();
-  readonly #idle = new Map<string, Environment[]>();
+  readonly #pools = new Map<string, Pool>();
   readonly #environments = new Map<string, { environment: Environment; deployed: DeployedFunction }>();
   readonly #dead = new Set<string>();
   readonly #faults: { functionName: string; fault: InvocationFault }[] = [];
@@ -120,7 +131,7 @@ export class LocalFunctionHost implements FunctionHost {
 
   async #run(deployed: DeployedFunction, payload: unknown, requestId: string): Promise<InvokeResult> {
     const fault = this.#takeFault(deployed.name);
-    const environment = this.#acquire(deployed);
+    const environment = await this.#acquire(deployed);
     if (fault === 'crash before the handler') return this.#buried(environment, CRASHED);
     const died = new Promise<FunctionFailure>((resolve) => {
       environment.die = resolve;
@@ -134,10 +145,9 @@ export class LocalFunctionHost implements FunctionHost {
       ),
       died.then((error): InvokeResult => ({ error })),
     ]);
-    if (this.#dead.has(environment.accessKeyId)) return outcome;
     if (fault === 'crash after the handler') return this.#buried(environment, CRASHED);
     if (fault === 'timeout after the handler') return this.#buried(environment, TIMED_OUT(deployed.timeout));
-    this.#idle.get(deployed.name)?.push(environment);
+    this.#release(environment);
     return outcome;
   }
 
@@ -148,15 +158,41 @@ export class LocalFunctionHost implements FunctionHost {
 
   #buried(environment: Environment, error: FunctionFailure): InvokeResult {
     this.#dead.add(environment.accessKeyId);
+    this.#release(environment);
     return { error };
   }
 
-  /** A warm environment, or a cold start. */
-  #acquire(deployed: DeployedFunction): Environment {
-    const idle = this.#idle.get(deployed.name) ?? [];
-    this.#idle.set(deployed.name, idle);
-    const warm = idle.pop();
+  /** A warm environment, or a cold start, or the next one that is given back. */
+  async #acquire(deployed: DeployedFunction): Promise<Environment> {
+    const pool = this.#poolOf(deployed.name);
+    const warm = pool.idle.pop();
     if (warm !== undefined) return warm;
+    if (pool.alive < ENVIRONMENTS_PER_FUNCTION) {
+      pool.alive += 1;
+      return this.#coldStart(deployed);
+    }
+    return (
+      (await new Promise<Environment | undefined>((resolve) => pool.waiting.push(resolve))) ?? this.#coldStart(deployed)
+    );
+  }
+
+  /** Passes a living environment on; a dead one leaves its place to a cold start. */
+  #release(environment: Environment): void {
+    const pool = this.#poolOf(environment.functionName);
+    const living = this.#dead.has(environment.accessKeyId) ? undefined : environment;
+    const waiting = pool.waiting.shift();
+    if (waiting !== undefined) waiting(living);
+    else if (living !== undefined) pool.idle.push(living);
+    else pool.alive -= 1;
+  }
+
+  #poolOf(functionName: string): Pool {
+    const pool = this.#pools.get(functionName) ?? { idle: [], waiting: [], alive: 0 };
+    this.#pools.set(functionName, pool);
+    return pool;
+  }
+
+  #coldStart(deployed: DeployedFunction): Environment {
     this.#made += 1;
     const accessKeyId = `SANDBOX${String(this.#made).padStart(13, '0')}`;
     const stream = `${deployed.name}/[$LATEST]${randomUUID().replaceAll('-', '')}`;
@@ -179,7 +215,7 @@ export class LocalFunctionHost implements FunctionHost {
         POWERTOOLS_TRACE_ENABLED: 'false',
       },
     });
-    const environment: Environment = { accessKeyId, code, die: () => {} };
+    const environment: Environment = { accessKeyId, functionName: deployed.name, code, die: () => {} };
     this.#environments.set(accessKeyId, { environment, deployed });
     return environment;
   }

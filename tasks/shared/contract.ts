@@ -20,7 +20,8 @@ export const ENVIRONMENT = {
   /** https://… without a trailing slash; Bedrock wants it beside the ARN. */
   VECTOR_DOMAIN_ENDPOINT: z.string().min(1),
   VECTOR_DIMENSION: z.coerce.number().int().positive(),
-  VECTOR_REPLICAS: z.coerce.number().int().min(0),
+  /** An empty variable would count as 0, an index without a replica. */
+  VECTOR_REPLICAS: z.string().min(1).pipe(z.coerce.number().int().min(0)),
   KNOWLEDGE_BASE_ROLE_ARN: z.string().startsWith('arn:'),
   EMBEDDING_MODEL_ARN: z.string().startsWith('arn:'),
   STORAGE_WRITER_ROLE_ARN: z.string().startsWith('arn:'),

@@ -1,4 +1,4 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { isNamed } from './aws-errors';
 import { REPEATABLE } from './clients';
@@ -88,12 +88,19 @@ export interface TenantRecord {
   readonly resources: readonly LedgerEntry[];
 }
 
-const client = DynamoDBDocumentClient.from(new DynamoDBClient(REPEATABLE), {
-  marshallOptions: { removeUndefinedValues: true },
-});
+/** @param settings of the client; tasks take endpoint, Region and credentials from their environment */
+export const connectRegistry = (settings: DynamoDBClientConfig = {}): DynamoDBDocumentClient =>
+  DynamoDBDocumentClient.from(new DynamoDBClient({ ...REPEATABLE, ...settings }), {
+    marshallOptions: { removeUndefinedValues: true },
+  });
+
+const ownClient = connectRegistry();
 
 const resourceKey = (type: string): string => `RESOURCE#${type}`;
 const operationKey = (requestId: string): string => `OPERATION#${requestId}`;
+
+/** Index with partition key `status` and sort key `tenantId`; only STATE items have both. */
+const BY_STATUS = 'by-status';
 
 /** A conditional write that the registry did not accept. */
 export const CONDITION_FAILED = 'ConditionalCheckFailedException';
@@ -101,7 +108,7 @@ export const CONDITION_FAILED = 'ConditionalCheckFailedException';
 export type Registry = ReturnType<typeof openRegistry>;
 
 /** @param table name of the registry table */
-export function openRegistry(table: string) {
+export function openRegistry(table: string, client: DynamoDBDocumentClient = ownClient) {
   const get = async <T>(tenantId: string, sk: string): Promise<T | undefined> => {
     const { Item } = await client.send(
       new GetCommand({ TableName: table, Key: { pk: partitionKey(tenantId), sk }, ConsistentRead: true }),
@@ -161,6 +168,27 @@ export function openRegistry(table: string) {
         operations: of<OperationRecord>('OPERATION#'),
         resources: of<LedgerEntry>('RESOURCE#'),
       };
+    },
+
+    /** STATE of all tenants in one status, by tenant id. From an index: a change of the last second may be missing. */
+    async listTenants(status: TenantStatus): Promise<readonly TenantState[]> {
+      const states: TenantState[] = [];
+      let from: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName: table,
+            IndexName: BY_STATUS,
+            KeyConditionExpression: '#status = :status',
+            ExpressionAttributeNames: { '#status': 'status' },
+            ExpressionAttributeValues: { ':status': status },
+            ...(from && { ExclusiveStartKey: from }),
+          }),
+        );
+        states.push(...((page.Items ?? []) as TenantState[]));
+        from = page.LastEvaluatedKey;
+      } while (from !== undefined);
+      return states;
     },
 
     putNewProfile: (tenantId: string, profile: Profile) => putNew(tenantId, 'PROFILE', profile),

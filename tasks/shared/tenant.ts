@@ -17,7 +17,7 @@ export const RequestId = z
 
 export const TIERS = ['standard', 'premium'] as const;
 /** What the tenant buys; premium has a Bedrock knowledge base. */
-export const Tier = z.enum(TIERS);
+export const Tier = z.enum(TIERS, { error: `must be ${TIERS.join(' or ')}` });
 export type Tier = z.output<typeof Tier>;
 
 export const STATUSES = [

@@ -1,5 +1,9 @@
-import type { TaskInput } from '../../tasks/shared/contract';
-import type { LedgerEntry, OperationRecord, Profile, TenantState } from '../../tasks/shared/registry';
+import type { DataSource, KnowledgeBase } from '@aws-sdk/client-bedrock-agent';
+import type { Environment, EnvironmentName, TaskInput } from '../../tasks/shared/contract';
+import { ENVIRONMENT } from '../../tasks/shared/contract';
+import type { Failure, LedgerEntry, OperationRecord, Profile, TenantState } from '../../tasks/shared/registry';
+import type { Tier } from '../../tasks/shared/tenant';
+import type { Verification } from '../../tasks/shared/verification';
 
 export const ACCOUNT = '123456789012';
 export const REGION = 'eu-central-1';
@@ -123,3 +127,93 @@ export const anOperationItem = (changes: Partial<OperationRecord> = {}, tenantId
   keyed(tenantId, `OPERATION#${changes.requestId ?? 'request-1'}`, anOperation(changes));
 export const aLedgerItem = (changes: Partial<LedgerEntry> = {}, tenantId = 'acme') =>
   keyed(tenantId, `RESOURCE#${changes.type ?? 'encryption-key'}`, aLedgerEntry(changes));
+
+/** What a verify.ts is given, with these resources DONE in the ledger. */
+export const aVerification = (
+  resources: Readonly<Record<string, string>> = {},
+  tier: Tier = 'premium',
+): Verification<EnvironmentName> => ({
+  tenantId: 'acme',
+  tier,
+  app: APP,
+  env: Object.fromEntries(
+    Object.entries(anEnvironment()).map(([name, value]) => [name, ENVIRONMENT[name as EnvironmentName].parse(value)]),
+  ) as Environment,
+  ledger: (type) => {
+    const physicalId = resources[type];
+    return physicalId === undefined ? undefined : aLedgerEntry({ type, physicalId });
+  },
+});
+
+/** A tenant's index as GetIndex shows it: settings as text. */
+export const anIndexSchema = ({ shards = '1', dimension = 1024, engine = 'faiss', knn = 'true' } = {}) => ({
+  settings: { index: { knn, number_of_shards: shards, number_of_replicas: '1', uuid: 'x' } },
+  mappings: {
+    properties: {
+      vector: { type: 'knn_vector', dimension, method: { name: 'hnsw', engine, space_type: 'l2' } },
+      AMAZON_BEDROCK_TEXT_CHUNK: { type: 'text' },
+      AMAZON_BEDROCK_METADATA: { type: 'text', index: false },
+    },
+  },
+});
+
+export const aKnowledgeBase = (changes: Partial<KnowledgeBase> = {}): KnowledgeBase => {
+  const env = anEnvironment();
+  const at = new Date('2026-01-01T00:00:00.000Z');
+  return {
+    knowledgeBaseId: 'KB1',
+    knowledgeBaseArn: `arn:aws:bedrock:${REGION}:${ACCOUNT}:knowledge-base/KB1`,
+    name: 'tenant-lifecycle-dev-acme',
+    status: 'ACTIVE',
+    createdAt: at,
+    updatedAt: at,
+    roleArn: env['KNOWLEDGE_BASE_ROLE_ARN'],
+    knowledgeBaseConfiguration: {
+      type: 'VECTOR',
+      vectorKnowledgeBaseConfiguration: { embeddingModelArn: env['EMBEDDING_MODEL_ARN'] },
+    },
+    storageConfiguration: {
+      type: 'OPENSEARCH_MANAGED_CLUSTER',
+      opensearchManagedClusterConfiguration: {
+        domainArn: env['VECTOR_DOMAIN_ARN'],
+        domainEndpoint: env['VECTOR_DOMAIN_ENDPOINT'],
+        vectorIndexName: 'tenant-acme',
+        fieldMapping: undefined,
+      },
+    },
+    ...changes,
+  };
+};
+
+export const aDataSource = (changes: Partial<DataSource> = {}): DataSource => {
+  const at = new Date('2026-01-01T00:00:00.000Z');
+  return {
+    knowledgeBaseId: 'KB1',
+    dataSourceId: 'DS1',
+    name: 'documents-acme',
+    status: 'AVAILABLE',
+    createdAt: at,
+    updatedAt: at,
+    dataSourceConfiguration: {
+      type: 'S3',
+      s3Configuration: {
+        bucketArn: `arn:aws:s3:::${DATA_BUCKET}`,
+        inclusionPrefixes: ['tenants/acme/docs/'],
+      },
+    },
+    ...changes,
+  };
+};
+
+export const aFailure = (changes: Partial<Failure> = {}): Failure => ({
+  step: 'Provision vector index',
+  error: 'ThrottledError',
+  errorClass: 'throttled',
+  message: 'tenant acme: ThrottlingException: Rate exceeded',
+  attempt: 3,
+  executionArn: anExecutionArn(),
+  redriveCount: 0,
+  nextAction: 'Redrive the execution.',
+  failedAt: '2026-01-01T00:10:00.000Z',
+  ...changes,
+});

@@ -36,6 +36,8 @@ export type Operation = keyof typeof ACTIONS;
 export interface Tables {
   put(table: string, ...items: readonly object[]): Promise<void>;
   get(table: string, pk: string, sk: string): Promise<Item | undefined>;
+  /** How many items a page of a query holds. @default as many as there are */
+  pageSize?: number;
   /** The next call that matches does its work, but its answer is lost. */
   loseAnswer(matches: Matcher): void;
   /** Runs something between the decision to make a call and its effect: a competitor, for example. */
@@ -62,7 +64,8 @@ export async function serveTables(mock: unknown, ...names: readonly string[]): P
   const serve = (operation: Operation) => async (input: Input) => {
     await interrupt('before', operation, input);
     const [action, rules] = ACTIONS[operation];
-    const answer = await call(store, action, rules, wire(input));
+    const limit = operation === 'Query' && tables.pageSize !== undefined ? { Limit: tables.pageSize } : {};
+    const answer = await call(store, action, rules, wire({ ...input, ...limit }));
     await interrupt('after', operation, input);
     return plain(answer);
   };
@@ -72,7 +75,7 @@ export async function serveTables(mock: unknown, ...names: readonly string[]): P
   stub.on(QueryCommand as never).callsFake(serve('Query'));
   stub.on(UpdateCommand as never).callsFake(serve('Update'));
 
-  return {
+  const tables: Tables = {
     async put(table, ...items) {
       for (const Item of items) await call(store, putItem, putItemRules, wire({ TableName: table, Item }));
     },
@@ -84,6 +87,7 @@ export async function serveTables(mock: unknown, ...names: readonly string[]): P
     before: (matches, act) => interruptions.push({ matches, when: 'before', act }),
     fail: (matches, error) => interruptions.push({ matches, when: 'before', act: () => Promise.reject(error) }),
   };
+  return tables;
 }
 
 const definition = (TableName: string) => ({

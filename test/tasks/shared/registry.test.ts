@@ -65,20 +65,14 @@ describe('registry', () => {
       aLedgerItem(),
       aStateItem({ tenantId: 'acme2' }),
     );
-    dynamodb.on(QueryCommand).callsFakeOnce(() => ({
-      Items: [aStateItem()],
-      LastEvaluatedKey: { pk: 'TENANT#acme', sk: 'PROFILE' },
-    }));
+    tables.pageSize = 2;
 
     const tenant = await registry.getTenant('acme');
 
     expect(tenant.state).toMatchObject(aTenantState());
     expect(tenant.operations.map(({ requestId }) => requestId)).toEqual(['request-1', 'request-2']);
     expect(tenant.resources.map(({ type }) => type)).toEqual(['encryption-key']);
-    expect(dynamodb.commandCalls(QueryCommand)[1]?.args[0].input.ExclusiveStartKey).toEqual({
-      pk: 'TENANT#acme',
-      sk: 'PROFILE',
-    });
+    expect(dynamodb.commandCalls(QueryCommand)).toHaveLength(3);
   });
 
   it('knows nothing of a tenant that was never requested', async () => {

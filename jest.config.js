@@ -1,6 +1,8 @@
-import type { Config } from 'jest';
-
-const config: Config = {
+/**
+ * JavaScript, because Jest reads a TypeScript configuration with ts-node only, which nothing else here needs.
+ * @type {import('jest').Config}
+ */
+module.exports = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }] },
@@ -8,5 +10,3 @@ const config: Config = {
   setupFiles: ['<rootDir>/test/support/setup.ts'],
   testTimeout: 60_000,
 };
-
-export default config;

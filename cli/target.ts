@@ -1,0 +1,238 @@
+import type { HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
+import { z } from 'zod';
+import { APP_NAME, lifecycleStackName, STAGES } from '../infra/config';
+import { requestOperation } from '../tasks/lifecycle/contract';
+import { isNamed, mapAwsError } from '../tasks/shared/aws-errors';
+import { TenantLifecycleError } from '../tasks/shared/errors';
+import type { Registry } from '../tasks/shared/registry';
+import { RefusedError, TargetError, TenantctlError, UnknownOutcomeError } from './errors';
+
+/** Where `npm start` serves. */
+export const DEFAULT_ENDPOINT = 'http://127.0.0.1:4599';
+
+export const TargetOptions = z
+  .object({
+    target: z.enum(['sandbox', 'aws'], { error: 'must be sandbox or aws' }),
+    stage: z.enum(STAGES, { error: `must be one of ${STAGES.join(', ')}` }),
+    endpoint: z.url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' }).optional(),
+  })
+  .refine(({ target, endpoint }) => target === 'sandbox' || endpoint === undefined, {
+    path: ['endpoint'],
+    error: 'is for --target sandbox; for another AWS-compatible endpoint set AWS_ENDPOINT_URL',
+  });
+export type TargetOptions = z.output<typeof TargetOptions>;
+
+export type OnboardRequest = z.input<typeof requestOperation.input>;
+export type Answer = z.output<typeof Answer>;
+
+/** A newer deployment may answer with more than this version knows. */
+const Answer = requestOperation.output.loose();
+
+/** A deployed stack, in the sandbox or on AWS: the same calls, other clients. */
+export interface Target {
+  /** ARN of who the caller is to AWS. */
+  callerArn(): Promise<string>;
+  /**
+   * Invokes the front door.
+   * @param repeat how the user sends the same request again, should its answer be lost
+   */
+  requestOperation(request: OnboardRequest, repeat: string): Promise<Answer>;
+  /** Returns a function that answers the events which were recorded since its last call, oldest first. */
+  historyOf(executionArn: string): () => Promise<readonly HistoryEvent[]>;
+  /** Needs read access to the registry table; nothing else does. */
+  registry(): Promise<Registry>;
+}
+
+/** Settings for SDK clients of the sandbox. Fixed keys: nobody's own credentials are ever sent to an endpoint that was typed in. */
+const sandboxClient = (endpoint: string) => ({
+  endpoint,
+  region: 'us-east-1',
+  credentials: { accessKeyId: 'tenantctl', secretAccessKey: 'tenantctl' },
+});
+
+type ClientSettings = ReturnType<typeof sandboxClient> | Record<string, never>;
+
+/** Looks up the stack's outputs. Its failure means that the target cannot be used as it is. */
+export async function openTarget(options: TargetOptions): Promise<Target> {
+  const settings = options.target === 'sandbox' ? sandboxClient(options.endpoint ?? DEFAULT_ENDPOINT) : {};
+  const stackName = lifecycleStackName({ name: APP_NAME, stage: options.stage });
+  const outputs = await readOutputs(stackName, settings, options);
+  const output = (name: string): string => {
+    const value = outputs.get(name);
+    if (value !== undefined) return value;
+    throw new TargetError(
+      `stack ${stackName} has no output ${name}`,
+      'Its version does not fit this one: deploy the stack from this version of the project, or use the other.',
+    );
+  };
+
+  return {
+    async callerArn() {
+      const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
+      const { Arn } = await calling('sts:GetCallerIdentity', REPEAT_COMMAND, () =>
+        new STSClient(settings).send(new GetCallerIdentityCommand({})),
+      );
+      return Arn ?? 'unknown';
+    },
+
+    async requestOperation(request, repeat) {
+      const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
+      const FunctionName = output('RequestOperationFunctionName');
+      const { FunctionError, Payload } = await calling(`lambda:InvokeFunction of ${FunctionName}`, repeat, () =>
+        new LambdaClient(settings).send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(request) })),
+      );
+      const payload = json(Buffer.from(Payload ?? []).toString('utf8'));
+      if (FunctionError !== undefined) throw refused(payload, repeat);
+      const answer = Answer.safeParse(payload);
+      if (answer.success) return answer.data;
+      throw new UnknownOutcomeError(`${FunctionName} answered with something else than expected`, repeat);
+    },
+
+    historyOf(executionArn) {
+      const read = historyReader(executionArn, settings);
+      return () => calling('states:GetExecutionHistory', 'The execution goes on; look with tenantctl status.', read);
+    },
+
+    async registry() {
+      // Not import(): that would want the extension of the compiled file. Loaded here because its clients take their time.
+      const { connectRegistry, openRegistry } =
+        require('../tasks/shared/registry') as typeof import('../tasks/shared/registry');
+      const registry = openRegistry(output('RegistryTableName'), connectRegistry(settings));
+      return {
+        ...registry,
+        getTenant: (tenantId) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.getTenant(tenantId)),
+        listTenants: (status) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.listTenants(status)),
+      };
+    },
+  };
+}
+
+const REPEAT_COMMAND = 'Repeat the command.';
+
+async function readOutputs(
+  stackName: string,
+  settings: ClientSettings,
+  { target, stage, endpoint = DEFAULT_ENDPOINT }: TargetOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
+  try {
+    const { Stacks } = await new CloudFormationClient(settings).send(
+      new DescribeStacksCommand({ StackName: stackName }),
+    );
+    const entries = (Stacks?.[0]?.Outputs ?? []).map(
+      ({ OutputKey = '', OutputValue = '' }) => [OutputKey, OutputValue] as const,
+    );
+    return new Map(entries);
+  } catch (error) {
+    if (isNamed(error, 'ValidationError') && /does not exist/.test(messageOf(error))) {
+      throw target === 'sandbox'
+        ? new TargetError(
+            `the sandbox at ${endpoint} has no stack ${stackName}`,
+            'npm start runs stage dev: leave --stage out.',
+          )
+        : new TargetError(
+            `stack ${stackName} does not exist in this account and Region`,
+            `Check AWS_PROFILE and AWS_REGION, or deploy it: npx cdk deploy --all -c stage=${stage}.`,
+            { cause: error },
+          );
+    }
+    if (target === 'sandbox') {
+      throw new TargetError(
+        `no sandbox answers at ${endpoint} (${reasonOf(error)})`,
+        'Start it in another terminal with npm start and repeat the command; or use --target aws.',
+        { cause: error },
+      );
+    }
+    throw new TargetError(
+      `AWS could not be asked for stack ${stackName}: ${reasonOf(error)}`,
+      'Check credentials, AWS_PROFILE and AWS_REGION (aws sts get-caller-identity), and cloudformation:DescribeStacks.',
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Reads forward, page by page. The last page is asked for again each time, because it grows; a page token lives for a
+ * day, so one that has expired is replaced by reading from the start.
+ */
+function historyReader(executionArn: string, settings: ClientSettings): () => Promise<readonly HistoryEvent[]> {
+  let pageToken: string | undefined;
+  let lastId = 0;
+  let client: SFNClient | undefined;
+  return async () => {
+    const sfn = await import('@aws-sdk/client-sfn');
+    client ??= new sfn.SFNClient(settings);
+    const fresh: HistoryEvent[] = [];
+    for (;;) {
+      const nextToken = pageToken;
+      try {
+        const page = await client.send(
+          new sfn.GetExecutionHistoryCommand({
+            executionArn,
+            maxResults: 1000,
+            includeExecutionData: false,
+            ...(nextToken && { nextToken }),
+          }),
+        );
+        for (const event of page.events ?? []) {
+          if ((event.id ?? 0) <= lastId) continue;
+          lastId = event.id ?? lastId;
+          fresh.push(event);
+        }
+        if (page.nextToken === undefined) return fresh;
+        pageToken = page.nextToken;
+      } catch (error) {
+        if (nextToken === undefined || !isNamed(error, 'InvalidToken')) throw error;
+        pageToken = undefined;
+      }
+    }
+  };
+}
+
+/** Turns what the SDK throws into what the user can do about it. */
+async function calling<T>(what: string, repeat: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof TenantctlError) throw error;
+    const mapped = mapAwsError(error, undefined);
+    const { errorClass } = mapped instanceof TenantLifecycleError ? mapped : { errorClass: undefined };
+    if (errorClass === 'access' || errorClass === 'configuration') {
+      throw new TargetError(
+        `${what}: ${reasonOf(error)}`,
+        `The caller needs ${what.split(' ')[0]}; check AWS_PROFILE and its permissions.`,
+        { cause: error },
+      );
+    }
+    throw new UnknownOutcomeError(`${what}: ${reasonOf(error)}`, repeat, { cause: error });
+  }
+}
+
+function refused(payload: unknown, repeat: string): RefusedError {
+  const { errorType, errorMessage } = (payload ?? {}) as { errorType?: unknown; errorMessage?: unknown };
+  return new RefusedError(
+    typeof errorType === 'string' ? errorType : 'Lambda.Unknown',
+    typeof errorMessage === 'string' ? errorMessage : 'the function failed without saying why',
+    repeat,
+  );
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Name and first line of an SDK error; connection errors have their reason in the code. */
+function reasonOf(error: unknown): string {
+  const { code } = error as { code?: unknown };
+  const [line = ''] = messageOf(error).split('\n');
+  if (typeof code === 'string' && line === '') return code;
+  return error instanceof Error && error.name !== 'Error' && !line.startsWith(error.name)
+    ? `${error.name}: ${line}`
+    : line;
+}

@@ -1,0 +1,203 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { aStage, everyStage, listed, propertiesOf, type Statement } from './a-stage';
+
+const STATEFUL = [
+  'AWS::DynamoDB::Table',
+  'AWS::S3::Bucket',
+  'AWS::KMS::Key',
+  'AWS::Cognito::UserPool',
+  'AWS::OpenSearchService::Domain',
+  'AWS::Logs::LogGroup',
+];
+
+const statefulOf = (stage: 'dev' | 'staging' | 'prod') =>
+  Object.entries(aStage(stage).resources).filter(([, { Type }]) => STATEFUL.includes(Type));
+
+describe('the data stack', () => {
+  it.each(['staging', 'prod'] as const)('retains everything stateful in %s', (stage) => {
+    const lost = statefulOf(stage).filter(
+      ([, { DeletionPolicy, UpdateReplacePolicy }]) => DeletionPolicy !== 'Retain' || UpdateReplacePolicy !== 'Retain',
+    );
+
+    expect(lost.map(([id]) => id)).toEqual([]);
+  });
+
+  it('retains the audit trail and its key even in dev, and nothing else', () => {
+    const kept = statefulOf('dev').filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain');
+
+    expect(kept.map(([id]) => id.replace(/[0-9A-F]{8}$/, '')).sort()).toEqual(['AuditBucket', 'AuditKey']);
+  });
+
+  it.each(['staging', 'prod'] as const)('protects tables and user pool against deletion in %s', (stage) => {
+    const { data } = aStage(stage);
+
+    data.allResourcesProperties('AWS::DynamoDB::Table', {
+      DeletionProtectionEnabled: true,
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+    });
+    data.allResourcesProperties('AWS::Cognito::UserPool', { DeletionProtection: 'ACTIVE', MfaConfiguration: 'ON' });
+  });
+
+  it('indexes the registry by status and the data table by tenant', () => {
+    const { data } = aStage('dev');
+    const index = (name: string, partition: string, sort: string) => ({
+      BillingMode: 'PAY_PER_REQUEST',
+      KeySchema: [
+        { AttributeName: 'pk', KeyType: 'HASH' },
+        { AttributeName: 'sk', KeyType: 'RANGE' },
+      ],
+      SSESpecification: Match.objectLike({ SSEEnabled: true, SSEType: 'KMS' }),
+      GlobalSecondaryIndexes: [
+        Match.objectLike({
+          IndexName: name,
+          KeySchema: [
+            { AttributeName: partition, KeyType: 'HASH' },
+            { AttributeName: sort, KeyType: 'RANGE' },
+          ],
+        }),
+      ],
+    });
+
+    data.hasResourceProperties('AWS::DynamoDB::Table', index('by-status', 'status', 'tenantId'));
+    data.hasResourceProperties('AWS::DynamoDB::Table', index('by-tenant', 'tenantKey', 'pk'));
+  });
+
+  it('keeps every bucket private, versioned and behind TLS', () => {
+    const { data } = aStage('dev');
+
+    data.allResourcesProperties('AWS::S3::Bucket', {
+      VersioningConfiguration: { Status: 'Enabled' },
+      OwnershipControls: { Rules: [{ ObjectOwnership: 'BucketOwnerEnforced' }] },
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      },
+    });
+    data.allResourcesProperties('AWS::S3::BucketPolicy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({ Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } }),
+        ]),
+      },
+    });
+  });
+
+  it.each([
+    ['dev', 'GOVERNANCE', 1],
+    ['staging', 'GOVERNANCE', 30],
+    ['prod', 'COMPLIANCE', 2557],
+  ] as const)('locks the audit bucket of %s: %s, %i days', (stage, Mode, Days) => {
+    aStage(stage).data.hasResourceProperties('AWS::S3::Bucket', {
+      ObjectLockEnabled: true,
+      ObjectLockConfiguration: { ObjectLockEnabled: 'Enabled', Rule: { DefaultRetention: { Mode, Days } } },
+    });
+  });
+
+  it('lets CloudWatch Logs use the audit key for the tenants’ audit log groups of this stage only', () => {
+    aStage('dev').data.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Condition: {
+              ArnLike: {
+                'kms:EncryptionContext:aws:logs:arn': {
+                  'Fn::Join': ['', Match.arrayWith([':log-group:/tenant-lifecycle/dev/tenants/*/audit'])],
+                },
+              },
+            },
+          }),
+        ]),
+      },
+    });
+  });
+
+  it('lets no app client write the attribute that says whose a user is', () => {
+    const clients = propertiesOf(aStage('dev'), 'AWS::Cognito::UserPoolClient');
+
+    expect(clients).toHaveLength(1);
+    for (const [, client] of clients) {
+      expect(client['WriteAttributes']).toEqual(['name']);
+      expect(client['AllowedOAuthFlows']).toEqual(['code']);
+      expect(client['AllowedOAuthScopes']).not.toContain('aws.cognito.signin.user.admin');
+      expect(client['ExplicitAuthFlows']).toEqual(['ALLOW_REFRESH_TOKEN_AUTH']);
+    }
+  });
+
+  it('knows users by e-mail address and makes none by itself', () => {
+    aStage('dev').data.hasResourceProperties('AWS::Cognito::UserPool', {
+      UsernameAttributes: ['email'],
+      AliasAttributes: Match.absent(),
+      AdminCreateUserConfig: { AllowAdminCreateUserOnly: true },
+      Schema: [
+        {
+          Name: 'tenant_id',
+          AttributeDataType: 'String',
+          Mutable: true,
+          StringAttributeConstraints: { MaxLength: '36' },
+        },
+      ],
+    });
+  });
+
+  it('names in the domain’s access policy exactly the roles that need it, and denies everybody else', () => {
+    const [[, domain] = ['', {}]] = propertiesOf(aStage('dev'), 'AWS::OpenSearchService::Domain');
+    const statements = (domain['AccessPolicies'] as { Statement: Statement[] }).Statement;
+    const roles = (statement: Statement | undefined, operator: string) =>
+      JSON.stringify(statement?.Condition?.[operator]).match(/role\/[a-z-]+/g);
+
+    expect(roles(statements[0], 'ArnEquals')).toEqual([
+      'role/tenant-lifecycle-dev-provision-vector-index',
+      'role/tenant-lifecycle-dev-verify-tenant',
+    ]);
+    expect(roles(statements[1], 'ArnEquals')).toEqual(['role/tenant-lifecycle-dev-knowledge-base']);
+    expect(statements[2]).toMatchObject({ Effect: 'Deny', Action: 'es:ESHttp*' });
+    expect(roles(statements[2], 'ArnNotEquals')).toHaveLength(3);
+    expect(statements.flatMap(({ Action }) => listed(Action))).not.toContain('es:*');
+  });
+
+  it.each([
+    ['dev', { InstanceCount: 1, ZoneAwarenessEnabled: false, DedicatedMasterEnabled: false }],
+    [
+      'prod',
+      {
+        InstanceCount: 3,
+        ZoneAwarenessEnabled: true,
+        ZoneAwarenessConfig: { AvailabilityZoneCount: 3 },
+        DedicatedMasterEnabled: true,
+        DedicatedMasterCount: 3,
+      },
+    ],
+  ] as const)('sizes the domain of %s', (stage, ClusterConfig) => {
+    aStage(stage).data.hasResourceProperties('AWS::OpenSearchService::Domain', {
+      ClusterConfig,
+      EncryptionAtRestOptions: { Enabled: true, KmsKeyId: Match.anyValue() },
+      NodeToNodeEncryptionOptions: { Enabled: true },
+      DomainEndpointOptions: { EnforceHTTPS: true, TLSSecurityPolicy: 'Policy-Min-TLS-1-2-PFS-2023-10' },
+    });
+  });
+
+  it('lets only Bedrock, for knowledge bases of this account, take the knowledge base role', () => {
+    aStage('dev').data.hasResourceProperties('AWS::IAM::Role', {
+      RoleName: 'tenant-lifecycle-dev-knowledge-base',
+      AssumeRolePolicyDocument: {
+        Statement: [
+          Match.objectLike({
+            Principal: { Service: 'bedrock.amazonaws.com' },
+            Condition: {
+              StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } },
+              ArnLike: { 'aws:SourceArn': Match.anyValue() },
+            },
+          }),
+        ],
+      },
+    });
+  });
+
+  it.each(everyStage)('of %s uses no custom resource', (stage) => {
+    const types = Object.values(aStage(stage).resources).map(({ Type }) => Type);
+
+    expect(types.filter((type) => /^Custom::|CustomResource/.test(type))).toEqual([]);
+  });
+});

@@ -1,0 +1,215 @@
+import { Script } from 'node:vm';
+import { BedrockAgentClient, ListDataSourcesCommand } from '@aws-sdk/client-bedrock-agent';
+import { takeInventory } from '../../sandbox/inventory';
+import { type OnboardRequest, toTheEnd } from '../../sandbox/requests';
+import { Sandbox, type SandboxOptions } from '../../sandbox/sandbox';
+import {
+  auditLogGroupName,
+  auditPrefix,
+  executionName,
+  keyAlias,
+  partitionKey,
+  storagePrefix,
+  TENANT_ATTRIBUTE,
+  TENANT_TAG,
+  vectorIndexName,
+} from '../../tasks/shared/names';
+import type { TenantState } from '../../tasks/shared/registry';
+import { ASSEMBLY } from '../support/assembly';
+
+export const APP = { name: 'tenant-lifecycle', stage: 'dev' } as const;
+
+/** The whole app, synthesized and running, for the tests of one file. */
+export function useApp(options: SandboxOptions = {}): () => Sandbox {
+  let sandbox: Sandbox | undefined;
+  beforeAll(async () => {
+    sandbox = await startApp(options);
+  });
+  afterAll(async () => await sandbox?.stop());
+  return () => {
+    if (sandbox === undefined) throw new Error('the sandbox runs only during tests');
+    return sandbox;
+  };
+}
+
+export const startApp = (options: SandboxOptions = {}): Promise<Sandbox> =>
+  Sandbox.start({ assembly: ASSEMBLY, random: () => 0.5, ...options });
+
+export const aRequest = (changes: Partial<OnboardRequest> & { tenantId: string }): OnboardRequest => ({
+  requestId: 'request-1',
+  displayName: 'Example Clinic',
+  adminEmail: `admin@${changes.tenantId}.example`,
+  tier: 'standard',
+  ...changes,
+});
+
+export const functionName = (task: string): string => `${APP.name}-${APP.stage}-${task}`;
+
+export const executionArnOf = (
+  sandbox: Sandbox,
+  { tenantId, requestId }: Pick<OnboardRequest, 'tenantId' | 'requestId'>,
+) =>
+  `${sandbox.output('OnboardTenantStateMachineArn').replace(':stateMachine:', ':execution:')}:${executionName('onboard', tenantId, requestId)}`;
+
+/** Starts the machine as somebody does by hand, and waits until its end is recorded. */
+export async function startByHand(sandbox: Sandbox, input: unknown, name?: string) {
+  const { executionArn } = sandbox.machines.start({
+    stateMachineArn: sandbox.output('OnboardTenantStateMachineArn'),
+    input: JSON.stringify(input),
+    ...(name !== undefined && { name }),
+  });
+  return await toTheEnd(sandbox, executionArn);
+}
+
+export async function redriveToTheEnd(sandbox: Sandbox, executionArn: string) {
+  sandbox.machines.redrive(executionArn);
+  return await toTheEnd(sandbox, executionArn);
+}
+
+type Item = Record<string, unknown>;
+
+export async function registryItems(sandbox: Sandbox, tenantId: string): Promise<Item[]> {
+  const items = await sandbox.services.dynamodb.dump(sandbox.output('RegistryTableName'));
+  return items
+    .filter(({ pk }) => pk === partitionKey(tenantId))
+    .sort((a, b) => String(a['sk']).localeCompare(String(b['sk'])));
+}
+
+export async function registryItem(sandbox: Sandbox, tenantId: string, sk: string): Promise<Item | undefined> {
+  return (await registryItems(sandbox, tenantId)).find((item) => item['sk'] === sk);
+}
+
+/** The tenant's STATE item. */
+export async function stateOf(sandbox: Sandbox, tenantId: string): Promise<TenantState> {
+  const item = await registryItem(sandbox, tenantId, 'STATE');
+  if (item === undefined) throw new Error(`tenant ${tenantId} is not in the registry`);
+  return item as unknown as TenantState;
+}
+
+/** How many places of each quota are taken. */
+export async function capacity(sandbox: Sandbox): Promise<Item> {
+  const items = await sandbox.services.dynamodb.dump(sandbox.output('RegistryTableName'));
+  const { pk: _pk, sk: _sk, ...counters } = items.find(({ sk }) => sk === 'CAPACITY') ?? {};
+  return counters;
+}
+
+/** What must never be found, whatever happened. */
+export async function irregularities(sandbox: Sandbox) {
+  const { orphans, duplicates, missing } = await takeInventory(sandbox);
+  return { orphans, duplicates, missing };
+}
+
+export const CLEAN = { orphans: [], duplicates: [], missing: [] };
+
+/** Calls made since then, by function, for example `provision-user-group: cognito-identity-provider CreateGroup`. */
+export const callsOf = (sandbox: Sandbox, since = 0): string[] =>
+  sandbox.calls
+    .entries()
+    .filter(({ seq, functionName: caller }) => seq > since && caller !== undefined)
+    .map(
+      ({ functionName: caller, service, operation }) =>
+        `${caller?.replace(functionName(''), '')}: ${service} ${operation}`,
+    );
+
+export const lastCall = (sandbox: Sandbox): number => sandbox.calls.entries().at(-1)?.seq ?? 0;
+
+const bodies = (sandbox: Sandbox, bucketName: string, prefix: string) => {
+  const bucket = sandbox.services.s3.bucket(bucketName);
+  return [...(bucket?.keysFrom(prefix) ?? [])]
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => ({
+      key,
+      versions: (bucket?.versionsOf(key) ?? []).map(({ content }) => ({
+        body: content?.body.toString('utf8'),
+        encryption: content?.encryption,
+      })),
+    }));
+};
+
+/** Everything that exists of one tenant, in every store, as it lies there. */
+export async function everythingOf(sandbox: Sandbox, tenantId: string) {
+  const { services } = sandbox;
+  const data = await services.dynamodb.dump(sandbox.output('DataTableName'));
+  const pool = services.cognito.userPool(sandbox.output('UserPoolId'));
+  const users = [...pool.users.values()].filter(({ attributes }) => attributes.get(TENANT_ATTRIBUTE) === tenantId);
+  const ids = services.bedrock.knowledgeBases().filter(({ tags }) => tags[TENANT_TAG] === tenantId);
+  const bedrock = new BedrockAgentClient(sandbox.clientConfig);
+  const log = services.logs.group(auditLogGroupName(APP, tenantId));
+  const everything = {
+    registry: await registryItems(sandbox, tenantId),
+    data: data.filter(({ tenantKey }) => tenantKey === partitionKey(tenantId)),
+    objects: bodies(sandbox, sandbox.output('DataBucketName'), storagePrefix(tenantId)),
+    audit: bodies(sandbox, sandbox.output('AuditBucketName'), auditPrefix(tenantId)),
+    keys: services.kms
+      .keys()
+      .filter(({ tags }) => tags.get(TENANT_TAG) === tenantId)
+      .map(({ arn, tags, policy, state, rotates }) => ({ arn, tags: [...tags], policy, state, rotates })),
+    keyBehindAlias: services.kms.describe(keyAlias(APP, tenantId)).arn,
+    indices: services.opensearch
+      .indices(sandbox.output('VectorDomainName'))
+      .filter(({ name }) => name === vectorIndexName(tenantId))
+      .map(({ name, shards, mappings }) => ({ name, shards, mappings })),
+    knowledgeBases: await Promise.all(
+      ids.map(async ({ id, name, status }) => ({
+        id,
+        name,
+        status,
+        dataSources: (
+          (await bedrock.send(new ListDataSourcesCommand({ knowledgeBaseId: id }))).dataSourceSummaries ?? []
+        ).map((source) => ({ name: source.name, status: source.status })),
+      })),
+    ),
+    group: pool.groups.get(tenantId)?.description,
+    users: users.map(({ attributes, groups, enabled }) => ({
+      attributes: [...attributes],
+      groups: [...groups],
+      enabled,
+    })),
+    invitations: pool.messages.filter(({ username }) => users.some((user) => user.username === username)).length,
+    auditLog: log && { retention: log.retentionInDays, key: log.kmsKeyId, tags: [...log.tags] },
+  };
+  bedrock.destroy();
+  return everything;
+}
+
+/** The same for every tenant of a tier that was onboarded by one request: times, generated ids and the tenant's id are replaced. */
+export async function endStateOf(sandbox: Sandbox, tenantId: string): Promise<string[]> {
+  const everything = await everythingOf(sandbox, tenantId);
+  let text = JSON.stringify(everything, undefined, 1).replaceAll(tenantId, '<tenant>');
+  for (const { id } of everything.knowledgeBases) text = text.replaceAll(id, '<knowledge base>');
+  return text
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>')
+    .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')
+    .replace(/\b\d{13}\b/g, '<milliseconds>')
+    .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
+    .split('\n');
+}
+
+/** Lines that only one of the two has. */
+export function differences(actual: readonly string[], expected: readonly string[]): string[] {
+  const without = (lines: readonly string[], others: readonly string[]) => {
+    const left = [...others];
+    return lines.filter((line) => {
+      const at = left.indexOf(line);
+      if (at >= 0) left.splice(at, 1);
+      return at < 0;
+    });
+  };
+  return [
+    ...without(actual, expected).map((line) => `+ ${line.trim()}`),
+    ...without(expected, actual).map((line) => `- ${line.trim()}`),
+  ];
+}
+
+/**
+ * Lets the SDK in the bundles repeat at once: its pauses are random parts of real seconds. The bundles run outside of
+ * Jest's realm, so their Math is not this one's.
+ */
+export function withoutPausesOfTheSdk(): void {
+  const theirMath = new Script('Math').runInThisContext() as Math;
+  let random: jest.SpyInstance | undefined;
+  beforeAll(() => {
+    random = jest.spyOn(theirMath, 'random').mockReturnValue(0);
+  });
+  afterAll(() => random?.mockRestore());
+}

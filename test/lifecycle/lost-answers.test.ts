@@ -1,0 +1,39 @@
+import { useApp, withoutPausesOfTheSdk } from './app-under-test';
+import { onboardUndisturbed, problemsWithFaultyCalls, type Undisturbed } from './faults-under-test';
+
+withoutPausesOfTheSdk();
+const app = useApp();
+let undisturbed: Undisturbed;
+
+beforeAll(async () => {
+  undisturbed = await onboardUndisturbed(app());
+});
+
+/** The SDK sends a call up to three times before the task hears of it. */
+const TO_THE_TASK = 3;
+
+describe('an onboarding ends like an undisturbed one although in every function', () => {
+  it.each([
+    ['the answer of any one call is lost', 'lost', { when: 'after', effect: { kind: 'reset' } }],
+    [
+      'all answers of any one call are lost',
+      'all-lost',
+      { when: 'after', effect: { kind: 'reset' }, times: TO_THE_TASK },
+    ],
+    ['any one call is throttled', 'throttled', { when: 'before', effect: { kind: 'throttle' }, times: TO_THE_TASK }],
+    [
+      'any one call ends in an error of the service',
+      'failed',
+      { when: 'before', effect: { kind: 'error', code: 'ServiceUnavailable', status: 503 }, times: TO_THE_TASK },
+    ],
+    [
+      'any one call ends in an error although it took effect',
+      'failed-late',
+      { when: 'after', effect: { kind: 'error', code: 'InternalError', status: 500 }, times: TO_THE_TASK },
+    ],
+  ] as const)('%s', async (_what, label, fault) => {
+    const problems = await problemsWithFaultyCalls(app(), undisturbed, label, fault);
+
+    expect(problems).toEqual([]);
+  });
+});

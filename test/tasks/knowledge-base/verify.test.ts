@@ -1,0 +1,54 @@
+import {
+  BedrockAgentClient,
+  GetDataSourceCommand,
+  GetKnowledgeBaseCommand,
+  ListDataSourcesCommand,
+} from '@aws-sdk/client-bedrock-agent';
+import { mockClient } from 'aws-sdk-client-mock';
+import { verifyKnowledgeBase } from '../../../tasks/knowledge-base/verify';
+import { anAwsError } from '../../support/aws-errors';
+import { aDataSource, aKnowledgeBase, aVerification } from '../../support/builders';
+
+const bedrock = mockClient(BedrockAgentClient);
+const verification = () => aVerification({ 'knowledge-base': 'KB1' });
+
+describe('verifyKnowledgeBase', () => {
+  beforeEach(() => {
+    bedrock.reset();
+    bedrock.on(GetKnowledgeBaseCommand).resolves({ knowledgeBase: aKnowledgeBase() });
+    bedrock.on(ListDataSourcesCommand).resolves({ dataSourceSummaries: [aDataSource()] });
+    bedrock.on(GetDataSourceCommand).resolves({ dataSource: aDataSource() });
+  });
+
+  it('finds nothing wrong with a knowledge base as it must be', async () => {
+    expect(await verifyKnowledgeBase(verification())).toEqual([]);
+  });
+
+  it('lists everything that is wrong', async () => {
+    const s3Configuration = { bucketArn: 'arn:aws:s3:::data-bucket', inclusionPrefixes: ['tenants/acme'] };
+    bedrock.on(GetKnowledgeBaseCommand).resolves({
+      knowledgeBase: aKnowledgeBase({ status: 'DELETING', storageConfiguration: { type: 'PINECONE' } }),
+    });
+    bedrock.on(GetDataSourceCommand).resolves({
+      dataSource: aDataSource({ status: 'DELETING', dataSourceConfiguration: { type: 'S3', s3Configuration } }),
+    });
+
+    expect(await verifyKnowledgeBase(verification())).toEqual([
+      'knowledge base KB1 is DELETING, not ACTIVE',
+      'knowledge base KB1 is not over index tenant-acme',
+      'knowledge base KB1 has no available data source',
+      'the data source of KB1 does not read tenants/acme/docs/ alone',
+    ]);
+  });
+
+  it('reports a knowledge base that is gone', async () => {
+    bedrock.on(GetKnowledgeBaseCommand).rejects(anAwsError('ResourceNotFoundException', '', 404));
+
+    expect(await verifyKnowledgeBase(verification())).toEqual(['knowledge base KB1 does not exist']);
+  });
+
+  it('asks Bedrock nothing when the ledger knows none', async () => {
+    expect(await verifyKnowledgeBase(aVerification())).toEqual(['knowledge base of the ledger does not exist']);
+    expect(bedrock.calls()).toHaveLength(0);
+  });
+});

@@ -1,0 +1,370 @@
+import { BedrockAgentClient } from '@aws-sdk/client-bedrock-agent';
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { OpenSearchClient } from '@aws-sdk/client-opensearch';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { SFNClient } from '@aws-sdk/client-sfn';
+import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { z } from 'zod';
+import * as auditLog from '../../../tasks/audit-log/provision';
+import * as dataPartition from '../../../tasks/data-partition/provision';
+import * as encryptionKey from '../../../tasks/encryption-key/provision';
+import * as knowledgeBase from '../../../tasks/knowledge-base/provision';
+import * as activate from '../../../tasks/lifecycle/activate-tenant';
+import * as checkQuotas from '../../../tasks/lifecycle/check-quotas';
+import * as claim from '../../../tasks/lifecycle/claim-tenant';
+import { LIFECYCLE_CONTRACTS } from '../../../tasks/lifecycle/contract';
+import * as recordOutcome from '../../../tasks/lifecycle/record-outcome';
+import * as requestOperation from '../../../tasks/lifecycle/request-operation';
+import * as verify from '../../../tasks/lifecycle/verify-tenant';
+import { TENANT_RESOURCES } from '../../../tasks/resources';
+import { BASE_ENVIRONMENT, defineContract, TaskInput } from '../../../tasks/shared/contract';
+import { defineStep, defineTask } from '../../../tasks/shared/define-task';
+import { NotReadyError } from '../../../tasks/shared/errors';
+import { ONBOARDING_STATUSES, RETIRED_STATUSES } from '../../../tasks/shared/tenant';
+import * as storagePrefix from '../../../tasks/storage-prefix/provision';
+import * as userGroup from '../../../tasks/user-group/provision';
+import * as firstAdmin from '../../../tasks/user-group/provision-first-admin';
+import * as vectorIndex from '../../../tasks/vector-index/provision';
+import { anAwsError } from '../../support/aws-errors';
+import {
+  AUDIT_BUCKET,
+  aContext,
+  anExecutionArn,
+  aRequest,
+  aStateItem,
+  aTaskInput,
+  REGISTRY_TABLE,
+  setEnvironment,
+} from '../../support/builders';
+import { captureOutput, type Output } from '../../support/output';
+import { serveTables, type Tables } from '../../support/tables';
+
+const dynamodb = mockClient(DynamoDBDocumentClient);
+const s3 = mockClient(S3Client);
+const clients = [
+  dynamodb,
+  s3,
+  mockClient(KMSClient),
+  mockClient(OpenSearchClient),
+  mockClient(BedrockAgentClient),
+  mockClient(CognitoIdentityProviderClient),
+  mockClient(CloudWatchLogsClient),
+  mockClient(SFNClient),
+];
+const awsCalls = () =>
+  clients.flatMap((client) => client.calls().map(({ args: [command] }) => command.constructor.name));
+let tables: Tables;
+let output: Output;
+
+type Handler = (event: unknown, context: ReturnType<typeof aContext>) => Promise<unknown>;
+
+const STEPS: readonly (readonly [name: string, handler: Handler])[] = [
+  ['provision-encryption-key', encryptionKey.handler],
+  ['provision-data-partition', dataPartition.handler],
+  ['provision-storage-prefix', storagePrefix.handler],
+  ['provision-vector-index', vectorIndex.handler],
+  ['provision-knowledge-base', knowledgeBase.handler],
+  ['provision-user-group', userGroup.handler],
+  ['provision-first-admin', firstAdmin.handler],
+  ['provision-audit-log', auditLog.handler],
+  ['check-quotas', checkQuotas.handler],
+  ['verify-tenant', verify.handler],
+  ['activate-tenant', activate.handler],
+];
+const aClaim = (changes: object = {}) => ({
+  request: { tenantId: 'acme', requestId: 'request-1', ...changes },
+  executionArn: anExecutionArn(),
+  step: 'Claim tenant',
+});
+const anEnd = () => ({ detail: { executionArn: anExecutionArn(), status: 'FAILED' } });
+const TASKS: readonly (readonly [name: string, handler: Handler, input: object])[] = [
+  ...STEPS.map(([name, handler]) => [name, handler, aTaskInput()] as const),
+  ['claim-tenant', claim.handler, aClaim()],
+  ['request-operation', requestOperation.handler, aRequest()],
+  ['record-outcome', recordOutcome.handler, anEnd()],
+];
+const BAD_IDS = ['', 'Acme', 'a--b', 'a*', '*', '#', '/', '..', 'acmé', 'a'.repeat(37), 'acme\n', 7, null];
+
+beforeEach(async () => {
+  output = captureOutput();
+  setEnvironment();
+  for (const client of clients) client.reset();
+  tables = await serveTables(dynamodb, REGISTRY_TABLE);
+});
+
+afterEach(() => jest.restoreAllMocks());
+
+describe('every task', () => {
+  it('is in the lists from which machine and infra are built', () => {
+    const contracts = [...TENANT_RESOURCES.map(({ provision }) => provision), ...LIFECYCLE_CONTRACTS];
+
+    expect(TASKS.map(([name]) => name).sort()).toEqual(contracts.map(({ name }) => name).sort());
+  });
+
+  it.each(TASKS)('%s lists every missing variable and calls nothing', async (name, handler, input) => {
+    const contracts = [...TENANT_RESOURCES.map(({ provision }) => provision), ...LIFECYCLE_CONTRACTS];
+    const contract = contracts.find((one) => one.name === name);
+    const needed = [...BASE_ENVIRONMENT, ...(contract?.environment ?? [])];
+    setEnvironment(Object.fromEntries(needed.map((variable) => [variable, undefined])));
+
+    const error = await handler(input, aContext()).catch((thrown: Error) => thrown);
+
+    expect(error).toMatchObject({ name: 'InvalidEnvironmentError', message: expect.stringContaining(name) });
+    for (const variable of needed) expect((error as Error).message).toContain(`${variable}: `);
+    expect(awsCalls()).toEqual([]);
+  });
+
+  it.each(TASKS)('%s refuses nonsense with a typed error and calls nothing', async (_, handler) => {
+    for (const nonsense of [undefined, null, 7, 'text', [], {}, { hello: 'world' }]) {
+      await expect(handler(nonsense, aContext())).rejects.toMatchObject({ name: 'InvalidInputError' });
+    }
+    expect(awsCalls()).toEqual([]);
+  });
+});
+
+describe('every step', () => {
+  it.each(STEPS)('%s refuses bad tenant ids and unknown fields before any call', async (_, handler) => {
+    for (const tenantId of BAD_IDS) {
+      await expect(handler({ ...aTaskInput(), tenantId }, aContext())).rejects.toMatchObject({
+        name: 'InvalidInputError',
+      });
+    }
+    const more = handler({ ...aTaskInput(), displayName: 'Acme' }, aContext());
+
+    await expect(more).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.stringContaining('displayName'),
+    });
+    expect(awsCalls()).toEqual([]);
+  });
+
+  it('reports all problems of an input at once', async () => {
+    const input = { ...aTaskInput(), tenantId: 'A--', generation: 0, executionArn: 'x', requestId: '', extra: 1 };
+
+    const error = await userGroup.handler(input, aContext()).catch((thrown: Error) => thrown);
+
+    for (const field of ['tenantId', 'generation', 'executionArn', 'requestId', 'extra']) {
+      expect((error as Error).message).toContain(field);
+    }
+  });
+
+  it.each(STEPS)('%s stops for a tenant that was never requested', async (_, handler) => {
+    const run = handler(aTaskInput(), aContext());
+
+    await expect(run).rejects.toMatchObject({
+      name: 'TenantNotRequestedError',
+      message: expect.stringContaining('acme'),
+    });
+    expect(awsCalls()).toEqual([GetCommand.name]);
+  });
+
+  it.each(STEPS)(
+    '%s stops when another generation is current, or the tenant is on its way out',
+    async (name, handler) => {
+      const states = [
+        { generation: 2 },
+        { generation: 3, status: 'ACTIVE' as const },
+        ...RETIRED_STATUSES.map((status) => ({ status })),
+      ];
+
+      for (const state of states) {
+        await tables.put(REGISTRY_TABLE, aStateItem(state));
+        const run = handler(aTaskInput(), aContext());
+        await expect(run).rejects.toMatchObject({
+          name: 'StaleExecutionError',
+          message: expect.stringContaining(`tenant acme: generation 1 may not ${name}`),
+        });
+      }
+
+      expect(awsCalls()).toEqual(states.map(() => GetCommand.name));
+    },
+  );
+});
+
+const A_RESOURCE = 'user-group';
+const contract = defineContract({
+  name: 'do-something',
+  stateName: 'Do something',
+  repeatable: 'It does nothing.',
+  entry: 'none',
+  input: TaskInput,
+  output: z.strictObject({ physicalId: z.string(), ready: z.boolean() }),
+  resource: A_RESOURCE,
+  fence: ONBOARDING_STATUSES,
+  environment: ['USER_POOL_ID'],
+  permissions: () => [],
+});
+const records = () => s3.commandCalls(PutObjectCommand).map((call) => call.args[0].input);
+const done = async () => ({ physicalId: 'id-1', ready: true });
+
+describe('defineStep', () => {
+  beforeEach(() => tables.put(REGISTRY_TABLE, aStateItem()));
+
+  it('gives the task its environment, the tenant as just read and a ledger of its own type', async () => {
+    let ledger: unknown;
+    const handler = defineStep(contract, async (input, scope) => {
+      await scope.ledger.complete(`${input.tenantId}/${scope.env.USER_POOL_ID}/${scope.state.tier}/${scope.app.stage}`);
+      ledger = await scope.ledger.read();
+      return done();
+    });
+
+    await handler(aTaskInput(), aContext());
+
+    expect(ledger).toMatchObject({ type: A_RESOURCE, physicalId: 'acme/eu-central-1_pool/premium/dev', generation: 1 });
+  });
+
+  it.each(ONBOARDING_STATUSES)('lets the current generation act while the tenant is %s', async (status) => {
+    await tables.put(REGISTRY_TABLE, aStateItem({ status }));
+
+    const result = await defineStep(contract, done)(aTaskInput(), aContext());
+
+    expect(result).toEqual({ physicalId: 'id-1', ready: true });
+  });
+
+  it('writes one audit record under the step’s own key, with ids only', async () => {
+    await defineStep(contract, done)(aTaskInput({ step: 'Do something' }), aContext());
+
+    expect(records()).toEqual([
+      {
+        Bucket: AUDIT_BUCKET,
+        Key: 'audit/acme/onboard--acme--request-1/do-something.json',
+        IfNoneMatch: '*',
+        ContentType: 'application/json',
+        Body: expect.any(String),
+      },
+    ]);
+    expect(JSON.parse(String(records()[0]?.Body))).toEqual({
+      schemaVersion: 1,
+      tenantId: 'acme',
+      action: 'do-something',
+      requestedBy: 'signup/backend',
+      requestId: 'request-1',
+      executionArn: anExecutionArn(),
+      step: 'Do something',
+      resource: { type: A_RESOURCE, physicalId: 'id-1' },
+      outcome: 'SUCCEEDED',
+      at: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+  });
+
+  it('writes none while the resource is not ready, nor when the task failed', async () => {
+    const failing = defineStep(contract, () => Promise.reject(new NotReadyError('tenant acme: wait')));
+
+    await defineStep(contract, async () => ({ physicalId: 'id-1', ready: false }))(aTaskInput(), aContext());
+    await expect(failing(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'NotReadyError' });
+
+    expect(records()).toEqual([]);
+  });
+
+  it('fails when its audit record cannot be written, and succeeds when it is there already', async () => {
+    s3.on(PutObjectCommand)
+      .rejectsOnce(anAwsError('AccessDenied', '', 403))
+      .rejects(anAwsError('PreconditionFailed', '', 412));
+    const handler = defineStep(contract, done);
+
+    await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'AccessDeniedError' });
+    await expect(handler(aTaskInput(), aContext())).resolves.toMatchObject({ physicalId: 'id-1' });
+  });
+});
+
+describe('defineTask', () => {
+  it('answers with nothing but what the contract allows', async () => {
+    const run = defineTask(contract, async () => ({ ...(await done()), adminEmail: 'ada@acme.example' }))(
+      aTaskInput(),
+      aContext(),
+    );
+
+    await expect(run).rejects.toThrow('adminEmail');
+    await expect(run).rejects.not.toThrow('ada@');
+  });
+
+  it('passes AWS errors on as ours, with the cause', async () => {
+    const cause = anAwsError('ThrottlingException', 'Rate exceeded');
+
+    const run = defineTask(contract, () => Promise.reject(cause))(aTaskInput(), aContext());
+
+    await expect(run).rejects.toMatchObject({
+      name: 'ThrottledError',
+      message: 'tenant acme: ThrottlingException: Rate exceeded',
+      cause,
+    });
+  });
+
+  it('lets a bug look like one', async () => {
+    const run = defineTask(contract, () => Promise.reject(new TypeError('x is not a function')))(
+      aTaskInput(),
+      aContext(),
+    );
+
+    await expect(run).rejects.toMatchObject({ name: 'TypeError', message: 'x is not a function' });
+  });
+
+  it.each([new Error('no ada@acme.example'), 'no ada@acme.example'])('takes addresses out of %p', async (thrown) => {
+    const run = defineTask(contract, () => Promise.reject(thrown))(aTaskInput(), aContext());
+
+    const error = (await run.catch((caught: unknown) => caught)) as Error;
+    expect(error.message).toBe('no [redacted]');
+    expect(`${error.stack}${output.text()}`).not.toContain('ada@');
+  });
+
+  it('tags every log line with task, tenant, request, execution and step, and no earlier invocation’s', async () => {
+    const handler = defineTask(contract, done);
+    await handler(aTaskInput({ tenantId: 'first' }), aContext());
+    const before = output.lines().length;
+
+    await handler(aTaskInput({ tenantId: 'second' }), aContext());
+
+    const lines = output
+      .lines()
+      .slice(before)
+      .filter((line) => 'message' in line);
+    expect(lines.map(({ message }) => message)).toEqual(['started', 'completed']);
+    for (const line of lines) {
+      expect(line).toMatchObject({
+        task: 'do-something',
+        tenantId: 'second',
+        requestId: 'request-1',
+        executionArn: anExecutionArn(),
+        step: 'A step',
+      });
+    }
+  });
+
+  it('finds the tenant of a status event in the execution’s name', async () => {
+    await recordOutcome.handler(anEnd(), aContext()).catch(() => undefined);
+
+    expect(output.lines().find(({ message }) => message === 'started')).toMatchObject({
+      tenantId: 'acme',
+      requestId: 'request-1',
+    });
+  });
+
+  it('logs a failure by name, and names the tenant of an input that it refuses', async () => {
+    await expect(defineTask(contract, done)({ ...aTaskInput(), generation: -1 }, aContext())).rejects.toThrow(
+      'tenant acme',
+    );
+
+    expect(output.lines().find(({ message }) => message === 'failed')).toMatchObject({
+      level: 'ERROR',
+      tenantId: 'acme',
+      errorName: 'InvalidInputError',
+      errorMessage: expect.stringContaining('generation'),
+    });
+  });
+
+  it('reports the duration of each step with its outcome', async () => {
+    await defineTask(contract, done)(aTaskInput(), aContext());
+    await defineTask(contract, () => Promise.reject(new NotReadyError('x')))(aTaskInput(), aContext()).catch(
+      () => undefined,
+    );
+
+    const metrics = output.lines().filter((line) => '_aws' in line);
+    expect(metrics).toEqual([
+      expect.objectContaining({ step: 'Do something', outcome: 'Success', StepDuration: expect.any(Number) }),
+      expect.objectContaining({ step: 'Do something', outcome: 'NotReadyError', StepDuration: expect.any(Number) }),
+    ]);
+  });
+});

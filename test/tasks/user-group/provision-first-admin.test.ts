@@ -1,0 +1,153 @@
+import {
+  AdminAddUserToGroupCommand,
+  AdminCreateUserCommand,
+  AdminGetUserCommand,
+  CognitoIdentityProviderClient,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { S3Client } from '@aws-sdk/client-s3';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { handler } from '../../../tasks/user-group/provision-first-admin';
+import { aLostAnswer, anAwsError } from '../../support/aws-errors';
+import {
+  aContext,
+  anEnvironment,
+  aProfileItem,
+  aStateItem,
+  aTaskInput,
+  PERSONAL,
+  REGISTRY_TABLE,
+  setEnvironment,
+} from '../../support/builders';
+import { captureOutput, type Output } from '../../support/output';
+import { serveTables, type Tables } from '../../support/tables';
+
+const dynamodb = mockClient(DynamoDBDocumentClient);
+const s3 = mockClient(S3Client);
+const cognito = mockClient(CognitoIdentityProviderClient);
+let tables: Tables;
+let output: Output;
+
+const POOL = anEnvironment()['USER_POOL_ID'];
+const EMAIL = PERSONAL.adminEmail;
+const attributes = (tenantId: string | undefined, sub: string | undefined = 'sub-1') => [
+  { Name: 'email', Value: EMAIL },
+  ...(sub === undefined ? [] : [{ Name: 'sub', Value: sub }]),
+  ...(tenantId === undefined ? [] : [{ Name: 'custom:tenant_id', Value: tenantId }]),
+];
+const joins = () => cognito.commandCalls(AdminAddUserToGroupCommand).map((call) => call.args[0].input);
+
+describe('provision-first-admin', () => {
+  beforeEach(async () => {
+    output = captureOutput();
+    setEnvironment();
+    dynamodb.reset();
+    s3.reset();
+    cognito.reset();
+    cognito.on(AdminCreateUserCommand).resolves({ User: { Attributes: attributes('acme') } });
+    cognito.on(AdminAddUserToGroupCommand).resolves({});
+    tables = await serveTables(dynamodb, REGISTRY_TABLE);
+    await tables.put(REGISTRY_TABLE, aStateItem(), aProfileItem());
+  });
+
+  afterEach(() => jest.restoreAllMocks());
+
+  it('invites the admin of the profile, joins them, and answers with an opaque id', async () => {
+    const answer = await handler(aTaskInput(), aContext());
+
+    expect(answer).toEqual({ physicalId: 'sub-1', ready: true });
+    expect(cognito.commandCalls(AdminCreateUserCommand)[0]?.args[0].input).toEqual({
+      UserPoolId: POOL,
+      Username: EMAIL,
+      DesiredDeliveryMediums: ['EMAIL'],
+      UserAttributes: [
+        { Name: 'email', Value: EMAIL },
+        { Name: 'email_verified', Value: 'true' },
+        { Name: 'custom:tenant_id', Value: 'acme' },
+      ],
+    });
+    expect(joins()).toEqual([{ UserPoolId: POOL, Username: 'sub-1', GroupName: 'acme' }]);
+    expect(await tables.get(REGISTRY_TABLE, 'TENANT#acme', 'RESOURCE#first-admin')).toMatchObject({
+      phase: 'DONE',
+      physicalId: 'sub-1',
+    });
+  });
+
+  it('joins the tenant’s own user again, without a second invitation', async () => {
+    cognito.on(AdminCreateUserCommand).rejects(anAwsError('UsernameExistsException'));
+    cognito
+      .on(AdminGetUserCommand, { Username: EMAIL })
+      .resolves({ Username: 'x', UserAttributes: attributes('acme') });
+
+    const answer = await handler(aTaskInput(), aContext());
+
+    expect(answer).toEqual({ physicalId: 'sub-1', ready: true });
+    expect(cognito.commandCalls(AdminCreateUserCommand)[0]?.args[0].input.MessageAction).toBeUndefined();
+  });
+
+  it.each(['acme2', undefined])('never joins a user of tenant %s', async (tenantId) => {
+    cognito.on(AdminCreateUserCommand).rejects(anAwsError('UsernameExistsException'));
+    cognito.on(AdminGetUserCommand).resolves({ Username: 'x', UserAttributes: attributes(tenantId) });
+
+    const run = handler(aTaskInput(), aContext());
+
+    await expect(run).rejects.toMatchObject({
+      name: 'ResourceConflictError',
+      message: 'tenant acme: the requested admin e-mail address belongs to a user of another tenant',
+    });
+    expect(joins()).toEqual([]);
+  });
+
+  it.each([aLostAnswer(), anAwsError('CodeDeliveryFailureException')])('reads back after %s', async (unknown) => {
+    cognito.on(AdminCreateUserCommand).rejectsOnce(unknown).rejects(anAwsError('UsernameExistsException'));
+    cognito.on(AdminGetUserCommand).resolves({ Username: 'x', UserAttributes: attributes('acme') });
+
+    await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'TransientError' });
+    const answer = await handler(aTaskInput(), aContext());
+
+    expect(answer).toEqual({ physicalId: 'sub-1', ready: true });
+  });
+
+  it('comes back later when Cognito answers without a sub', async () => {
+    cognito
+      .on(AdminCreateUserCommand)
+      .resolves({ User: { Attributes: attributes('acme', undefined).filter(({ Name }) => Name !== 'sub') } });
+
+    await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'NotReadyError' });
+    expect(joins()).toEqual([]);
+  });
+
+  it('calls Cognito for nobody when the profile is missing', async () => {
+    await tables.put(REGISTRY_TABLE, aStateItem({ tenantId: 'acme2' }));
+
+    const run = handler(aTaskInput({ tenantId: 'acme2' }), aContext());
+
+    await expect(run).rejects.toMatchObject({ name: 'MissingDependencyError' });
+    expect(cognito.calls()).toHaveLength(0);
+  });
+
+  it.each([
+    ['TooManyRequestsException', 'ThrottledError'],
+    ['InternalErrorException', 'TransientError'],
+    ['ResourceNotFoundException', 'MissingDependencyError'],
+    ['NotAuthorizedException', 'AccessDeniedError'],
+    ['InvalidParameterException', 'RejectedCallError'],
+    ['UnsupportedUserStateException', 'RejectedCallError'],
+  ])('reports %s as %s and keeps the address to itself, whatever Cognito’s message repeats', async (name, expected) => {
+    cognito.on(AdminCreateUserCommand).rejects(anAwsError(name, `User ${EMAIL} ('${EMAIL}') cannot be`));
+
+    const error = await handler(aTaskInput(), aContext()).catch((thrown: Error) => thrown);
+
+    expect(error).toMatchObject({ name: expected });
+    expect(`${(error as Error).message} ${(error as Error).stack}`).not.toMatch(/hara|acme\.example/);
+  });
+
+  it('writes no personal data to log or metrics', async () => {
+    await handler(aTaskInput(), aContext());
+    cognito.on(AdminCreateUserCommand).rejects(anAwsError('InvalidParameterException', `bad ${EMAIL}`));
+    await handler(aTaskInput(), aContext()).catch(() => undefined);
+
+    expect(output.lines().length).toBeGreaterThan(3);
+    expect(output.text()).not.toMatch(/hara|acme\.example|Acme Dental/);
+  });
+});
