@@ -1,3 +1,4 @@
+import asyncHooks from 'node:async_hooks';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -23,6 +24,13 @@ type Wrapper = (
   dateType: DateConstructor,
 ) => void;
 
+/**
+ * The X-Ray SDK follows its segments by a hook on every promise of the process. Each cold start would add one, to the
+ * sandbox itself and for good, and nothing is traced here.
+ */
+const inertHook: asyncHooks.AsyncHook = { enable: () => inertHook, disable: () => inertHook };
+const WITHOUT_HOOKS = { ...asyncHooks, createHook: () => inertHook };
+
 const compiled = new Map<string, Script>();
 
 /**
@@ -37,10 +45,11 @@ export function loadHandler(
   const [moduleName = '', exportName = ''] = handlerName.split('.');
   const filename = join(codeDirectory, `${moduleName}.js`);
   const hostRequire = createRequire(filename);
-  const require = Object.assign(
-    (id: string) => (id === 'process' || id === 'node:process' ? process : (hostRequire(id) as unknown)),
-    hostRequire,
-  );
+  const require = Object.assign((id: string) => {
+    const name = id.replace(/^node:/, '');
+    if (name === 'process') return process;
+    return name === 'async_hooks' ? WITHOUT_HOOKS : (hostRequire(id) as unknown);
+  }, hostRequire);
   const module = { exports: {} };
   const wrapper = scriptOf(filename).runInThisContext() as Wrapper;
   wrapper.call(

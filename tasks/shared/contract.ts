@@ -21,7 +21,7 @@ export const ENVIRONMENT = {
   VECTOR_DOMAIN_ENDPOINT: z.string().min(1),
   VECTOR_DIMENSION: z.coerce.number().int().positive(),
   /** An empty variable would count as 0, an index without a replica. */
-  VECTOR_REPLICAS: z.string().min(1).pipe(z.coerce.number().int().min(0)),
+  VECTOR_REPLICAS: z.string().min(1).transform(Number).pipe(z.number().int().min(0)),
   KNOWLEDGE_BASE_ROLE_ARN: z.string().startsWith('arn:'),
   EMBEDDING_MODEL_ARN: z.string().startsWith('arn:'),
   STORAGE_WRITER_ROLE_ARN: z.string().startsWith('arn:'),

@@ -14,7 +14,9 @@ describe('arguments', () => {
   it.each(['', 'ab', 'UPPER', 'a--b', 'acme*', 'acme#1', 'a/b', '..', 'acmé', `a${'b'.repeat(36)}`])(
     'tenant id %j is refused before any AWS call',
     async (tenantId) => {
-      const { exitCode, name, problems } = await problemsOf(...anOnboarding({ 'tenant-id': tenantId }));
+      const { exitCode, name, problems } = await problemsOf(
+        ...anOnboarding({ 'tenant-id': tenantId, 'admin-email': 'ada@acme.example' }),
+      );
 
       expect(exitCode).toBe(2);
       expect(name).toBe('UsageError');

@@ -2,7 +2,6 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/lifecycle/activate-tenant';
-import { aLostAnswer } from '../../support/aws-errors';
 import { aContext, aFailure, aStateItem, aTaskInput, REGISTRY_TABLE, setEnvironment } from '../../support/builders';
 import { captureOutput } from '../../support/output';
 import { serveTables, type Tables } from '../../support/tables';

@@ -79,6 +79,20 @@ describe('registry', () => {
     expect(await registry.getTenant('acme')).toEqual({ operations: [], resources: [] });
   });
 
+  it('lists the tenants of one status over all pages of the index', async () => {
+    const byStatus = { IndexName: 'by-status', ExpressionAttributeValues: { ':status': 'ACTIVE' } };
+    const position = { pk: 'TENANT#acme', sk: 'STATE', status: 'ACTIVE', tenantId: 'acme' };
+    dynamodb
+      .on(QueryCommand, byStatus)
+      .resolves({ Items: [aStateItem()], LastEvaluatedKey: position })
+      .on(QueryCommand, { ...byStatus, ExclusiveStartKey: position })
+      .resolves({ Items: [aStateItem({ tenantId: 'acme2' })] });
+
+    const tenants = await registry.listTenants('ACTIVE');
+
+    expect(tenants.map(({ tenantId }) => tenantId)).toEqual(['acme', 'acme2']);
+  });
+
   it('updates and removes attributes when the condition holds', async () => {
     await tables.put(REGISTRY_TABLE, aStateItem());
 

@@ -1,0 +1,240 @@
+import { DescribeExecutionCommand, GetExecutionHistoryCommand, SFNClient } from '@aws-sdk/client-sfn';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import { handler } from '../../../tasks/lifecycle/record-outcome';
+import { RETIRED_STATUSES } from '../../../tasks/shared/tenant';
+import { anAwsError } from '../../support/aws-errors';
+import {
+  aContext,
+  anExecutionArn,
+  anOperationItem,
+  aStateItem,
+  REGISTRY_TABLE,
+  setEnvironment,
+} from '../../support/builders';
+import { aHistory } from '../../support/history';
+import { captureOutput, type Output } from '../../support/output';
+import { serveTables, type Tables } from '../../support/tables';
+
+const dynamodb = mockClient(DynamoDBDocumentClient);
+const sfn = mockClient(SFNClient);
+let tables: Tables;
+let output: Output;
+
+const anEvent = (status = 'FAILED', executionArn = anExecutionArn()) => ({
+  version: '0',
+  'detail-type': 'Step Functions Execution Status Change',
+  detail: { executionArn, status, name: 'x' },
+});
+const INPUT = '{"requestId":"request-1","tenantId":"acme"}';
+const STOPPED = new Date('2026-01-01T00:10:00.000Z');
+const anExecution = (changes: object = {}) => ({
+  executionArn: anExecutionArn(),
+  status: 'FAILED' as const,
+  input: INPUT,
+  stopDate: STOPPED,
+  error: 'QuotaExceededError',
+  cause: JSON.stringify({ errorType: 'QuotaExceededError', errorMessage: 'tenant acme does not fit' }),
+  redriveCount: 0,
+  ...changes,
+});
+const state = () => tables.get(REGISTRY_TABLE, 'TENANT#acme', 'STATE');
+const operation = () => tables.get(REGISTRY_TABLE, 'TENANT#acme', 'OPERATION#request-1');
+
+describe('record-outcome', () => {
+  beforeEach(async () => {
+    output = captureOutput();
+    setEnvironment();
+    dynamodb.reset();
+    sfn.reset();
+    const history = aHistory();
+    history.entered('Check quotas').scheduled().failed('QuotaExceededError').ended();
+    sfn.on(DescribeExecutionCommand).resolves(anExecution());
+    sfn.on(GetExecutionHistoryCommand).resolves({ events: [...history.newestFirst()] });
+    tables = await serveTables(dynamodb, REGISTRY_TABLE);
+    await tables.put(REGISTRY_TABLE, aStateItem(), anOperationItem());
+  });
+
+  afterEach(() => jest.restoreAllMocks());
+
+  it('records the typed failure on the tenant and the outcome on the request', async () => {
+    const answer = await handler(anEvent(), aContext());
+
+    expect(answer).toEqual({ recorded: true });
+    expect(await state()).toMatchObject({
+      status: 'ONBOARDING_FAILED',
+      leaseOwner: anExecutionArn(),
+      lastFailure: {
+        step: 'Check quotas',
+        error: 'QuotaExceededError',
+        errorClass: 'quota',
+        message: 'tenant acme does not fit',
+        attempt: 1,
+        executionArn: anExecutionArn(),
+        redriveCount: 0,
+        nextAction: expect.stringContaining('Raise the quota'),
+        failedAt: STOPPED.toISOString(),
+      },
+    });
+    expect(await operation()).toMatchObject({ outcome: 'FAILED', endedAt: STOPPED.toISOString() });
+  });
+
+  it('reads the history newest first, over all pages', async () => {
+    const history = aHistory();
+    history.entered('Check quotas').scheduled().failed('QuotaExceededError');
+    const [failed, ...earlier] = history.newestFirst();
+    sfn
+      .on(GetExecutionHistoryCommand)
+      .resolvesOnce({ events: failed === undefined ? [] : [failed], nextToken: 'next' })
+      .resolvesOnce({ events: earlier });
+
+    await handler(anEvent(), aContext());
+
+    const [first, second] = sfn.commandCalls(GetExecutionHistoryCommand).map((call) => call.args[0].input);
+    expect(first).toMatchObject({ reverseOrder: true, executionArn: anExecutionArn() });
+    expect(second).toMatchObject({ nextToken: 'next' });
+    expect(await state()).toMatchObject({ lastFailure: { step: 'Check quotas', attempt: 1 } });
+  });
+
+  it('is the same when the event comes twice', async () => {
+    await handler(anEvent(), aContext());
+    const { updatedAt: _, ...once } = (await state()) ?? {};
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: true });
+
+    expect(await state()).toMatchObject(once);
+  });
+
+  it('records a failure after a redrive with its number', async () => {
+    await tables.put(REGISTRY_TABLE, aStateItem({ status: 'ONBOARDING_FAILED' }));
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ redriveCount: 2 }));
+
+    await handler(anEvent(), aContext());
+
+    expect(await state()).toMatchObject({ lastFailure: { redriveCount: 2 } });
+  });
+
+  it('records success on the request alone: Activate tenant has made the tenant ACTIVE', async () => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ status: 'SUCCEEDED', error: undefined, cause: undefined }));
+
+    expect(await handler(anEvent('SUCCEEDED'), aContext())).toEqual({ recorded: true });
+
+    expect(await operation()).toMatchObject({ outcome: 'SUCCEEDED' });
+    expect(await state()).toMatchObject(aStateItem());
+    expect(sfn.commandCalls(GetExecutionHistoryCommand)).toHaveLength(0);
+  });
+
+  it('asks the execution, not the late event: one that was redriven meanwhile is running', async () => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ status: 'RUNNING' }));
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+
+    expect(await state()).toMatchObject(aStateItem());
+    expect(await operation()).not.toHaveProperty('outcome');
+  });
+
+  it('records the failure of an execution that could not even claim the tenant', async () => {
+    const { leaseOwner: _, ...unclaimed } = aStateItem({ status: 'REQUESTED', generation: 0 });
+    await tables.put(REGISTRY_TABLE, unclaimed);
+
+    await handler(anEvent(), aContext());
+
+    expect(await state()).toMatchObject({ status: 'ONBOARDING_FAILED', lastFailure: { error: 'QuotaExceededError' } });
+  });
+
+  const { leaseOwner: _lease, ...withoutLease } = aStateItem({ requestId: 'request-2' });
+  const NOT_ITS_OWN: readonly (readonly [when: string, item: object])[] = [
+    ['another execution has the lease', aStateItem({ leaseOwner: anExecutionArn('newer') })],
+    ['another request came after it', withoutLease],
+    ['the tenant is ACTIVE', aStateItem({ status: 'ACTIVE' })],
+    ...RETIRED_STATUSES.map((status) => [`the tenant is ${status}`, aStateItem({ status })] as const),
+  ];
+  it.each(NOT_ITS_OWN)('leaves the tenant alone when %s', async (_, before) => {
+    await tables.put(REGISTRY_TABLE, before);
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+
+    expect(await state()).toEqual(before);
+    expect(await operation()).toMatchObject({ outcome: 'FAILED' });
+  });
+
+  it('does not let a late event of an earlier execution hide how the request ended later', async () => {
+    await tables.put(
+      REGISTRY_TABLE,
+      anOperationItem({ outcome: 'SUCCEEDED', endedAt: '2026-01-01T00:20:00.000Z' }),
+      aStateItem({ status: 'ACTIVE' }),
+    );
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+
+    expect(await operation()).toMatchObject({ outcome: 'SUCCEEDED' });
+  });
+
+  it.each([
+    ['nonsense', 'hello'],
+    ['no ids', '{}'],
+    ['null', 'null'],
+    ['bad ids', '{"tenantId":"A--B","requestId":"request-1"}'],
+    ['no input', undefined],
+  ])('records nothing for an execution started by hand with %s', async (_, input) => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ input }));
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+    expect(dynamodb.calls()).toHaveLength(0);
+  });
+
+  it('records nothing for a tenant that was never requested', async () => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ input: '{"requestId":"request-1","tenantId":"never"}' }));
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+    expect(await tables.get(REGISTRY_TABLE, 'TENANT#never', 'STATE')).toBeUndefined();
+    expect(await tables.get(REGISTRY_TABLE, 'TENANT#never', 'OPERATION#request-1')).toBeUndefined();
+  });
+
+  it('records nothing for an execution that Step Functions has forgotten', async () => {
+    sfn.on(DescribeExecutionCommand).rejects(anAwsError('ExecutionDoesNotExist'));
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+  });
+
+  it('calls a failure that is not ours unexpected, and says where to look', async () => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ error: 'Lambda.Unknown', cause: 'x' }));
+
+    await handler(anEvent(), aContext());
+
+    expect(await state()).toMatchObject({
+      lastFailure: { error: 'Lambda.Unknown', errorClass: 'unexpected', nextAction: expect.stringContaining('log') },
+    });
+  });
+
+  it('keeps addresses out of the record and the log, and bounds its length', async () => {
+    const cause = JSON.stringify({ errorMessage: `ada@acme.example ${'x'.repeat(5000)}` });
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ cause }));
+
+    await handler(anEvent(), aContext());
+
+    expect(await state()).toMatchObject({
+      lastFailure: { message: expect.stringMatching(/^\[redacted\] x{1900,1989}$/) },
+    });
+    expect(output.text()).not.toContain('ada@');
+  });
+
+  it.each([
+    {},
+    { detail: {} },
+    { detail: { executionArn: 'x', status: 'FAILED' } },
+    { detail: { executionArn: anExecutionArn(), status: 'RUNNING' } },
+  ])('refuses the event %j before any call', async (event) => {
+    await expect(handler(event, aContext())).rejects.toMatchObject({ name: 'InvalidInputError' });
+    expect(sfn.calls()).toHaveLength(0);
+  });
+
+  it.each([
+    ['ThrottlingException', 'ThrottledError'],
+    ['AccessDeniedException', 'AccessDeniedError'],
+  ])('reports %s as %s, so that EventBridge delivers the event again', async (name, expected) => {
+    sfn.on(GetExecutionHistoryCommand).rejects(anAwsError(name));
+
+    await expect(handler(anEvent(), aContext())).rejects.toMatchObject({ name: expected });
+  });
+});
