@@ -41,11 +41,12 @@ export const RETRIES: readonly RetryProps[] = [
     jitterStrategy: JitterType.NONE,
   },
   {
-    // Fresh IAM and key policies take up to minutes to be seen; then the denial is real: 15, 30, 60 s.
+    // Fresh IAM and key policies take up to minutes to be seen, and the tags of a new key up to five to count in
+    // authorization [KMS, abac]; then the denial is real: 15, 30, 60, 120, 240 s, almost 8 minutes in all.
     errors: ['AccessDeniedError'],
     interval: Duration.seconds(15),
     backoffRate: 2,
-    maxAttempts: 3,
+    maxAttempts: 5,
     jitterStrategy: JitterType.NONE,
   },
   {

@@ -232,7 +232,14 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     });
     return { ref: name, attributes: { Arn: arn } };
   },
-  'AWS::Lambda::EventInvokeConfig': recorded,
+  'AWS::Lambda::EventInvokeConfig': ({ FunctionName, DestinationConfig }, target, placement) => {
+    const deployed = target.functions.functions().find(({ name }) => name === FunctionName);
+    const letters = target.queues.get(DestinationConfig?.OnFailure?.Destination);
+    if (deployed && letters) {
+      target.functions.deploy({ ...deployed, deadLetters: (letter) => letters.push(letter) });
+    }
+    return recorded({}, target, placement);
+  },
 
   'AWS::StepFunctions::StateMachine': (
     { StateMachineName, DefinitionString, RoleArn, StateMachineType, Tags, LoggingConfiguration },

@@ -67,8 +67,11 @@ export class LocalFunctionHost implements FunctionHost {
 
   constructor(private readonly properties: FunctionHostProperties) {}
 
+  /** Deploys, or changes what is deployed: idle environments go with what they were made from. */
   deploy(deployed: DeployedFunction): void {
     this.#functions.set(deployed.name, deployed);
+    const pool = this.#poolOf(deployed.name);
+    pool.alive -= pool.idle.splice(0).length;
   }
 
   functions(): readonly DeployedFunction[] {

@@ -67,6 +67,5 @@ export const provisionKnowledgeBase = defineContract({
 });
 
 export const verifyKnowledgeBasePermissions = (platform: Platform): readonly Permission[] => [
-  LIST,
   knowledgeBases(platform, ['bedrock:GetKnowledgeBase', 'bedrock:ListDataSources', 'bedrock:GetDataSource']),
 ];

@@ -26,11 +26,6 @@ describe('an onboarding ends like an undisturbed one although in every function'
       'failed',
       { when: 'before', effect: { kind: 'error', code: 'ServiceUnavailable', status: 503 }, times: TO_THE_TASK },
     ],
-    [
-      'any one call ends in an error although it took effect',
-      'failed-late',
-      { when: 'after', effect: { kind: 'error', code: 'InternalError', status: 500 }, times: TO_THE_TASK },
-    ],
   ] as const)('%s', async (_what, label, fault) => {
     const problems = await problemsWithFaultyCalls(app(), undisturbed, label, fault);
 

@@ -1,0 +1,192 @@
+import { invokeFrontDoor, onboard, onboardToTheEnd, RefusedError } from '../../sandbox/requests';
+import type { Sandbox } from '../../sandbox/sandbox';
+import {
+  aRequest,
+  everythingOf,
+  functionName,
+  redriveToTheEnd,
+  startByHand,
+  useApp,
+  withoutPausesOfTheSdk,
+} from './app-under-test';
+
+withoutPausesOfTheSdk();
+const app = useApp();
+
+const PERSON = {
+  displayName: 'Zaphodian Dental Care',
+  adminEmail: "trillian.o'hara+signup@Heartofgold.example",
+} as const;
+/** Any of these, in any case, betrays the person. */
+const TRACES = ['zaphodian', 'dental', 'trillian', 'hara+signup', 'heartofgold'];
+
+const aPerson = (tenantId: string, changes = {}) => aRequest({ tenantId, ...PERSON, tier: 'premium', ...changes });
+
+/** Where the person is mentioned, first words of each place. */
+function betrayals(places: Readonly<Record<string, string>>): string[] {
+  return Object.entries(places)
+    .filter(([, text]) => TRACES.some((trace) => text.toLowerCase().includes(trace)))
+    .map(([place, text]) => `${place}: ${text.slice(0, 500)}`);
+}
+
+const numbered = (kind: string, texts: readonly string[]) =>
+  Object.fromEntries(texts.map((text, position) => [`${kind} ${position}`, text]));
+
+const executionsOf = (sandbox: Sandbox) =>
+  sandbox.machines.list({ stateMachineArn: sandbox.output('OnboardTenantStateMachineArn'), maxResults: 1000 }).items;
+
+const logLines = (sandbox: Sandbox, prefix: string) =>
+  sandbox.services.logs
+    .groups()
+    .filter(({ name }) => name.startsWith(prefix))
+    .flatMap(({ name }) => sandbox.services.logs.lines(name));
+
+const refused = async (request: Promise<unknown>): Promise<string> => {
+  try {
+    await request;
+  } catch (error) {
+    if (error instanceof RefusedError) return error.message;
+    throw error;
+  }
+  throw new Error('the request was accepted');
+};
+
+const TENANTS = ['goes-well', 'fails-once', 'fails-for-good', 'same-address', 'told-nothing'];
+let linesAboutTenants: string[];
+const refusals: string[] = [];
+
+beforeAll(async () => {
+  const { faults } = app();
+  await onboardToTheEnd(app(), aPerson('goes-well'));
+  const conflict = onboard(app(), aPerson('goes-well', { displayName: 'Zaphodian Dental Care, new' }));
+  refusals.push(await refused(conflict));
+  await onboardToTheEnd(app(), aPerson('same-address'));
+
+  // AWS repeats what it was sent.
+  const repeating = { kind: 'error', message: `1 error: '${PERSON.adminEmail}' at 'username' is odd` } as const;
+  const invite = { operation: 'AdminCreateUser', when: 'before' } as const;
+  const elsewhere = { adminEmail: `other.${PERSON.adminEmail}` };
+  faults.add({ ...invite, effect: { ...repeating, code: 'InvalidParameterException' } });
+  const failed = await onboardToTheEnd(app(), aPerson('fails-once', elsewhere));
+  await redriveToTheEnd(app(), failed.executionArn);
+  faults.add({ ...invite, effect: { ...repeating, code: 'InternalErrorException' }, times: 99 });
+  await onboardToTheEnd(app(), aPerson('fails-for-good', { adminEmail: `third.${PERSON.adminEmail}` }));
+  faults.clear();
+
+  const put = { functionName: functionName('request-operation'), operation: 'PutItem', when: 'before' } as const;
+  faults.add({ ...put, effect: { ...repeating, code: 'ValidationException' } });
+  refusals.push(await refused(onboard(app(), aPerson('told-nothing'))));
+  await startByHand(app(), { tenantId: 'goes-well', requestId: 'request-1' }, 'by-hand');
+  await startByHand(app(), { tenantId: 'goes-well', requestId: 'request-1' });
+  linesAboutTenants = logLines(app(), '/aws/lambda/');
+
+  for (const nonsense of [
+    { tenantId: PERSON.adminEmail },
+    { tenantId: PERSON.displayName },
+    { requestId: PERSON.adminEmail },
+    { requestId: PERSON.displayName },
+    { requestedBy: PERSON.adminEmail },
+    { tier: PERSON.displayName },
+    { adminEmail: PERSON.displayName },
+    { displayName: `${PERSON.displayName}\u0007` },
+    { contact: PERSON },
+    { [PERSON.adminEmail]: true },
+    { operation: PERSON.displayName },
+  ]) {
+    const request = { operation: 'onboard', requestedBy: 'signup', ...aPerson('refused-one'), ...nonsense };
+    refusals.push(await refused(invokeFrontDoor(app(), request)));
+  }
+});
+
+describe('after onboardings that went well, failed, and were refused, no personal data', () => {
+  it('is in the answers to refused requests', () => {
+    const found = betrayals(numbered('refusal', refusals));
+
+    expect(refusals).toHaveLength(13);
+    expect(found).toEqual([]);
+  });
+
+  it('is in any input, output, error or history event of an execution', () => {
+    const executions = executionsOf(app());
+
+    const found = executions.flatMap((execution) => [
+      ...betrayals({ [execution.name]: JSON.stringify(execution) }),
+      ...betrayals(
+        numbered(
+          execution.name,
+          app()
+            .machines.history(execution.executionArn, { maxResults: 1000 })
+            .items.map((event) => JSON.stringify(event)),
+        ),
+      ),
+    ]);
+
+    expect(new Set(executions.map(({ status }) => status))).toEqual(new Set(['SUCCEEDED', 'FAILED']));
+    expect(found).toEqual([]);
+  });
+
+  it('is in any log line', () => {
+    const lines = logLines(app(), '/');
+
+    const found = betrayals(numbered('line', lines));
+
+    expect(lines.length).toBeGreaterThan(500);
+    expect(found).toEqual([]);
+  });
+
+  it('is in any store but the PROFILE item and the user directory', async () => {
+    const found: string[] = [];
+    for (const tenantId of TENANTS.slice(0, 4)) {
+      const { users: _users, registry, ...rest } = await everythingOf(app(), tenantId);
+      const items = registry.filter(({ sk }) => sk !== 'PROFILE');
+      found.push(
+        ...betrayals({ [tenantId]: JSON.stringify(rest) }),
+        ...betrayals({ [tenantId]: JSON.stringify(items) }),
+      );
+    }
+
+    expect(found).toEqual([]);
+  });
+
+  it('is sent to any service but with the PROFILE item and the invitation', () => {
+    const entitled = [
+      'lambda Invoke',
+      'cognito-identity-provider AdminCreateUser',
+      'cognito-identity-provider AdminGetUser',
+    ];
+    const isProfile = (input: Readonly<Record<string, unknown>>) =>
+      (input['Item'] as { sk?: { S?: string } } | undefined)?.sk?.S === 'PROFILE';
+    const calls = app()
+      .calls.entries()
+      .filter(({ service, operation, input }) => !entitled.includes(`${service} ${operation}`) && !isProfile(input));
+
+    const found = betrayals(
+      numbered(
+        'call',
+        calls.map((call) => JSON.stringify(call)),
+      ),
+    );
+
+    expect(found).toEqual([]);
+  });
+
+  it('hides from this test: the PROFILE item and the invitations do hold it', async () => {
+    const { registry, users } = await everythingOf(app(), 'goes-well');
+
+    const found = betrayals({ registry: JSON.stringify(registry), users: JSON.stringify(users) });
+
+    expect(found).toHaveLength(2);
+  });
+});
+
+describe('every line that a function writes about a tenant', () => {
+  it('is JSON and names the tenant', () => {
+    const anonymous = linesAboutTenants.filter((line) => {
+      const { tenantId } = JSON.parse(line) as { tenantId?: string };
+      return !TENANTS.includes(tenantId ?? '');
+    });
+
+    expect(linesAboutTenants.length).toBeGreaterThan(200);
+    expect([...new Set(anonymous)]).toEqual([]);
+  });
+});
