@@ -1,4 +1,6 @@
 import './quiet';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { parseArgs } from 'node:util';
 import { Sandbox } from './sandbox';
 import { synthesize } from './synthesize';
@@ -20,11 +22,12 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  console.log('Synthesizing the app …');
-  const assembly = await synthesize();
   const callLogFile = values['call-log'];
   let sandbox: Sandbox;
   try {
+    await assertFree(port);
+    console.log('Synthesizing the app …');
+    const assembly = await synthesize();
     sandbox = await Sandbox.start({ assembly, port, ...(callLogFile !== undefined && { callLogFile }) });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
@@ -52,6 +55,14 @@ async function main(): Promise<void> {
   });
   await sandbox.stop();
   console.log('\nThe sandbox has stopped.');
+}
+
+/** Throws what listening would throw: synthesis takes seconds, and a port that is taken should be told before. */
+async function assertFree(port: number): Promise<void> {
+  const server = createServer().listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  server.close();
+  await once(server, 'close');
 }
 
 main().catch((error: unknown) => {

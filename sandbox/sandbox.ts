@@ -9,9 +9,10 @@ import type { Estate } from './aws/service';
 import { createSfn } from './aws/sfn';
 import { readAssembly } from './deploy/assembly';
 import { deploy, type StackOutputs } from './deploy/deploy';
+import type { Message } from './deploy/resource-types';
 import { StateMachines, TaskError } from './engine/executions';
 import { EventBus } from './events';
-import { type DeadLetter, LocalFunctionHost } from './runtime/function-host';
+import { LocalFunctionHost } from './runtime/function-host';
 import { VirtualClock } from './virtual-clock';
 
 export interface SandboxOptions {
@@ -38,7 +39,7 @@ export class Sandbox {
   readonly clock = new VirtualClock({ flows: true });
   readonly faults = new FaultPlan();
   readonly bus = new EventBus();
-  readonly queues = new Map<string, DeadLetter[]>();
+  readonly queues = new Map<string, Message[]>();
   readonly calls: CallLog;
   readonly services: Services;
   readonly functions: LocalFunctionHost;
@@ -101,20 +102,29 @@ export class Sandbox {
     );
   }
 
-  /** Starts the endpoint and deploys the assembly. */
+  /** Starts the endpoint and deploys the assembly. When that fails, nothing is left running. */
   static async start(options: SandboxOptions = {}): Promise<Sandbox> {
     const sandbox = new Sandbox(options);
-    await sandbox.services.dynamodb.start();
-    await sandbox.endpoint.start();
-    sandbox.#outputs = await deploy(readAssembly(sandbox.#assembly), {
-      estate: { clock: sandbox.clock, accountId: ACCOUNT, region: REGION },
-      services: sandbox.services,
-      functions: sandbox.functions,
-      machines: sandbox.machines,
-      bus: sandbox.bus,
-      queues: sandbox.queues,
+    try {
+      await sandbox.#start();
+      return sandbox;
+    } catch (error) {
+      await sandbox.stop();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
+    await this.services.dynamodb.start();
+    await this.endpoint.start();
+    this.#outputs = await deploy(readAssembly(this.#assembly), {
+      estate: { clock: this.clock, accountId: ACCOUNT, region: REGION },
+      services: this.services,
+      functions: this.functions,
+      machines: this.machines,
+      bus: this.bus,
+      queues: this.queues,
     });
-    return sandbox;
   }
 
   /** An output of any deployed stack. */

@@ -50,6 +50,15 @@ export const RETRIES: readonly RetryProps[] = [
     jitterStrategy: JitterType.NONE,
   },
   {
+    // What was set may be read back as it was before, for example a key's rotation status; then it is not as it must be:
+    // 15, 30, 60 s, almost 2 minutes in all.
+    errors: ['VerificationFailedError'],
+    interval: Duration.seconds(15),
+    backoffRate: 2,
+    maxAttempts: 3,
+    jitterStrategy: JitterType.NONE,
+  },
+  {
     // The function died or ran out of time; what it did is unknown: 10, 20 s.
     errors: ['States.Timeout', 'Lambda.Unknown', 'Sandbox.Timedout', 'Runtime.ExitError'],
     interval: Duration.seconds(10),
@@ -71,7 +80,6 @@ export const RETRIES: readonly RetryProps[] = [
       'QuotaExceededError',
       'MissingDependencyError',
       'RejectedCallError',
-      'VerificationFailedError',
       'ResourceTimedOutError',
     ],
     maxAttempts: 0,

@@ -74,7 +74,7 @@ export const RESOURCES = [
     after: VECTOR_INDEX,
     tiers: ['premium'],
     pollSeconds: POLL_SECONDS,
-    verify: { environment: [], permissions: verifyKnowledgeBasePermissions },
+    verify: { environment: ['DATA_BUCKET'], permissions: verifyKnowledgeBasePermissions },
     quota: 'Bedrock knowledge bases per account and Region',
   },
   {

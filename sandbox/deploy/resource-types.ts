@@ -3,7 +3,7 @@ import type { TableDefinition } from '../aws/dynamodb';
 import type { Estate } from '../aws/service';
 import type { StateMachines } from '../engine/executions';
 import type { EventBus } from '../events';
-import type { DeadLetter, LocalFunctionHost } from '../runtime/function-host';
+import type { LocalFunctionHost } from '../runtime/function-host';
 
 /** What `Ref` and `Fn::GetAtt` of a deployed resource give. */
 export interface Deployed {
@@ -17,8 +17,13 @@ export interface DeploymentTarget {
   readonly functions: LocalFunctionHost;
   readonly machines: StateMachines;
   readonly bus: EventBus;
-  /** Messages by queue ARN. */
-  readonly queues: Map<string, DeadLetter[]>;
+  /** By queue ARN. */
+  readonly queues: Map<string, Message[]>;
+}
+
+/** A message in a queue. */
+export interface Message {
+  readonly body: string;
 }
 
 export interface Placement {
@@ -216,7 +221,8 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     const codeDirectory = assets.get(String(Code?.S3Key).replace(/\.zip$/, ''));
     if (codeDirectory === undefined) throw new Error(`function ${name}: its code is no asset of the assembly`);
     const arn = arnOf(target, 'lambda', `function:${name}`);
-    const deadLetters = target.queues.get(DeadLetterConfig?.TargetArn);
+    if (DeadLetterConfig !== undefined)
+      throw new Error(`function ${name}: the sandbox knows no DeadLetterConfig; use an on-failure destination`);
     target.functions.deploy({
       name,
       arn,
@@ -228,17 +234,25 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
       codeDirectory,
       variables: Environment?.Variables ?? {},
       logGroup: LoggingConfig?.LogGroup ?? `/aws/lambda/${name}`,
-      ...(deadLetters && { deadLetters: (letter) => deadLetters.push(letter) }),
     });
     return { ref: name, attributes: { Arn: arn } };
   },
-  'AWS::Lambda::EventInvokeConfig': ({ FunctionName, DestinationConfig }, target, placement) => {
-    const deployed = target.functions.functions().find(({ name }) => name === FunctionName);
-    const letters = target.queues.get(DestinationConfig?.OnFailure?.Destination);
-    if (deployed && letters) {
-      target.functions.deploy({ ...deployed, deadLetters: (letter) => letters.push(letter) });
+  'AWS::Lambda::EventInvokeConfig': (
+    { FunctionName, DestinationConfig, MaximumRetryAttempts, MaximumEventAgeInSeconds },
+    target,
+    { generatedName },
+  ) => {
+    const destination: unknown = DestinationConfig?.OnFailure?.Destination;
+    const queue = target.queues.get(String(destination));
+    if (DestinationConfig?.OnSuccess !== undefined || (destination !== undefined && queue === undefined)) {
+      throw new Error(`function ${FunctionName}: the sandbox sends failed events to a deployed queue, and nothing else`);
     }
-    return recorded({}, target, placement);
+    target.functions.configureEventInvoke(FunctionName, {
+      maximumRetryAttempts: MaximumRetryAttempts,
+      maximumEventAgeInSeconds: MaximumEventAgeInSeconds,
+      onFailure: queue && ((record) => queue.push({ body: JSON.stringify(record) })),
+    });
+    return { ref: generatedName, attributes: {} };
   },
 
   'AWS::StepFunctions::StateMachine': (

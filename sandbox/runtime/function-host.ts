@@ -8,14 +8,35 @@ export interface DeployedFunction extends HostedFunction {
   readonly codeDirectory: string;
   readonly variables: Readonly<Record<string, string>>;
   readonly logGroup: string;
-  /** Where events go that failed for good. */
-  readonly deadLetters?: (letter: DeadLetter) => void;
 }
 
-export interface DeadLetter {
-  readonly functionName: string;
-  readonly payload: unknown;
-  readonly error: FunctionFailure;
+/** What happens to asynchronous events that fail; Lambda's PutFunctionEventInvokeConfig. */
+export interface EventInvokeConfig {
+  /** @default 2 */
+  readonly maximumRetryAttempts?: number | undefined;
+  /** @default 6 hours */
+  readonly maximumEventAgeInSeconds?: number | undefined;
+  /** Told of events that failed for good. @default they are lost */
+  readonly onFailure?: ((record: FailureRecord) => void) | undefined;
+}
+
+/** An invocation record, as Lambda sends it to an on-failure destination ["Retaining records of asynchronous invocations"]. */
+export interface FailureRecord {
+  readonly version: '1.0';
+  readonly timestamp: string;
+  readonly requestContext: {
+    readonly requestId: string;
+    readonly functionArn: string;
+    readonly condition: 'RetriesExhausted' | 'EventAgeExceeded';
+    readonly approximateInvokeCount: number;
+  };
+  readonly requestPayload: unknown;
+  readonly responseContext: {
+    readonly statusCode: 200;
+    readonly executedVersion: '$LATEST';
+    readonly functionError: 'Unhandled';
+  };
+  readonly responsePayload: FunctionFailure;
 }
 
 /** What befalls an invocation, besides what befalls its AWS calls. */
@@ -29,9 +50,10 @@ export interface FunctionHostProperties {
   readonly log: (logGroup: string, stream: string, line: string) => void;
 }
 
-/** Lambda tries an asynchronous event once and twice more [AWS Lambda, asynchronous invocation]. */
-const ASYNCHRONOUS_ATTEMPTS = 3;
+/** A minute before the first retry, two before the second ["How Lambda handles errors and retries with asynchronous invocation"]. */
 const ASYNCHRONOUS_RETRY_MS = 60_000;
+const DEFAULT_RETRY_ATTEMPTS = 2;
+const DEFAULT_EVENT_AGE_SECONDS = 6 * 60 * 60;
 
 /** A cold start evaluates a megabyte of code, so a function has few environments, and further invocations wait for one. */
 const ENVIRONMENTS_PER_FUNCTION = 3;
@@ -58,6 +80,7 @@ interface Environment {
  */
 export class LocalFunctionHost implements FunctionHost {
   readonly #functions = new Map<string, DeployedFunction>();
+  readonly #eventInvokeConfigs = new Map<string, EventInvokeConfig>();
   readonly #pools = new Map<string, Pool>();
   readonly #environments = new Map<string, { environment: Environment; deployed: DeployedFunction }>();
   readonly #dead = new Set<string>();
@@ -72,6 +95,10 @@ export class LocalFunctionHost implements FunctionHost {
     this.#functions.set(deployed.name, deployed);
     const pool = this.#poolOf(deployed.name);
     pool.alive -= pool.idle.splice(0).length;
+  }
+
+  configureEventInvoke(functionName: string, config: EventInvokeConfig): void {
+    this.#eventInvokeConfigs.set(functionName, config);
   }
 
   functions(): readonly DeployedFunction[] {
@@ -122,14 +149,36 @@ export class LocalFunctionHost implements FunctionHost {
   }
 
   async #runAsynchronously(deployed: DeployedFunction, payload: unknown, requestId: string): Promise<void> {
-    let failure: FunctionFailure | undefined;
-    for (let attempt = 1; attempt <= ASYNCHRONOUS_ATTEMPTS; attempt += 1) {
-      if (attempt > 1) await this.properties.clock.sleep(ASYNCHRONOUS_RETRY_MS * (attempt - 1));
+    const { clock } = this.properties;
+    const {
+      maximumRetryAttempts = DEFAULT_RETRY_ATTEMPTS,
+      maximumEventAgeInSeconds = DEFAULT_EVENT_AGE_SECONDS,
+      onFailure,
+    } = this.#eventInvokeConfigs.get(deployed.name) ?? {};
+    const expires = clock.now() + maximumEventAgeInSeconds * 1000;
+    for (let attempt = 1; ; attempt += 1) {
       const result = await this.#run(deployed, payload, requestId);
       if (!('error' in result)) return;
-      failure = result.error;
+      const pause = ASYNCHRONOUS_RETRY_MS * attempt;
+      const exhausted = attempt > maximumRetryAttempts;
+      if (exhausted || clock.now() + pause > expires) {
+        onFailure?.({
+          version: '1.0',
+          timestamp: new Date(clock.now()).toISOString(),
+          requestContext: {
+            requestId,
+            functionArn: `${deployed.arn}:$LATEST`,
+            condition: exhausted ? 'RetriesExhausted' : 'EventAgeExceeded',
+            approximateInvokeCount: attempt,
+          },
+          requestPayload: payload,
+          responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+          responsePayload: result.error,
+        });
+        return;
+      }
+      await clock.sleep(pause);
     }
-    if (failure !== undefined) deployed.deadLetters?.({ functionName: deployed.name, payload, error: failure });
   }
 
   async #run(deployed: DeployedFunction, payload: unknown, requestId: string): Promise<InvokeResult> {

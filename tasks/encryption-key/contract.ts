@@ -45,6 +45,8 @@ export const provisionEncryptionKey = defineContract({
       ],
       wildcardReason: 'One alias per tenant below the path of this app and stage.',
     },
+    // PutKeyPolicy is never called: CreateKey refuses (policy lockout safety check) a key whose policy its caller could
+    // not change afterwards. CreateAlias and UpdateAlias are authorized on the key as well as on the alias.
     ourKeys(platform, [
       'kms:CreateAlias',
       'kms:UpdateAlias',

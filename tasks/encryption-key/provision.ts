@@ -32,7 +32,7 @@ const kms = new KMSClient(REPEATABLE);
 /** CreateKey has no client token: every arrival makes a key. */
 const kmsOnce = new KMSClient(UNREPEATABLE);
 
-/** KMS needs this long until a new key shows in lists (aws-semantics §2a, step 3). */
+/** AWS's own CloudFormation handler for keys waits this long after CreateKey until the new key shows in reads. */
 const PROPAGATION_SECONDS = 15;
 
 /**

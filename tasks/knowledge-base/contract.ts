@@ -5,7 +5,7 @@ import { ONBOARDING_STATUSES } from '../shared/tenant';
 
 export const KNOWLEDGE_BASE = 'knowledge-base';
 
-/** Between two looks at a knowledge base that is being created; creation takes about 80 s (aws-semantics §6a). */
+/** Between two looks at a knowledge base that is being created. Creation was seen to take about 80 s; AWS promises no time. */
 export const POLL_SECONDS = 90;
 /** After this long a knowledge base that is not active counts as stuck. */
 export const READY_WITHIN_MINUTES = 30;

@@ -1,5 +1,4 @@
 import { CreateDataSourceCommand, CreateKnowledgeBaseCommand, type KnowledgeBase } from '@aws-sdk/client-bedrock-agent';
-import { ENCRYPTION_KEY } from '../encryption-key/contract';
 import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
@@ -67,7 +66,7 @@ async function create(tenantId: string, entry: LedgerEntry, { env, app }: Scope)
   try {
     const { knowledgeBase } = await bedrock.send(
       new CreateKnowledgeBaseCommand({
-        // Auto-filled with a random value per send() if left out, so it would not survive a crash (aws-semantics §0.6).
+        // Auto-filled with a random value per send() if left out, so it would not survive a crash.
         clientToken: clientToken(appId(app), tenantId, entry.attemptId ?? ''),
         name: knowledgeBaseName(app, tenantId),
         roleArn: env.KNOWLEDGE_BASE_ROLE_ARN,
@@ -96,7 +95,7 @@ async function create(tenantId: string, entry: LedgerEntry, { env, app }: Scope)
 
 async function adopt(tenantId: string, { env, app }: Scope): Promise<KnowledgeBase> {
   const name = knowledgeBaseName(app, tenantId);
-  // Two creates in flight can both succeed; every searcher takes the smallest id (aws-semantics §6a, race).
+  // Two creates in flight can both succeed; every searcher takes the smallest id, so all agree.
   const [found] = (await knowledgeBasesOfAccount())
     .filter((summary) => summary.name === name)
     .sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -120,7 +119,7 @@ async function adopt(tenantId: string, { env, app }: Scope): Promise<KnowledgeBa
 }
 
 /** True once the data source can be used. */
-async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env, registry }: Scope): Promise<boolean> {
+async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env }: Scope): Promise<boolean> {
   const name = dataSourceName(tenantId);
   const bucketArn = `arn:${env.VECTOR_DOMAIN_ARN.split(':')[1]}:s3:::${env.DATA_BUCKET}`;
   const existing = await getDataSource(knowledgeBaseId, name);
@@ -132,11 +131,14 @@ async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env
       `tenant ${tenantId}: data source ${name} of ${knowledgeBaseId} reads ${prefixes?.join() ?? 'all'} of ${source?.bucketArn ?? 'no bucket'}, not ${documentPrefix(tenantId)} of ${bucketArn}`,
     );
   }
-  return dataSource?.status === 'AVAILABLE';
+  if (dataSource?.dataDeletionPolicy !== 'RETAIN') {
+    throw new ResourceConflictError(
+      `tenant ${tenantId}: data source ${name} of ${knowledgeBaseId} has the deletion policy ${dataSource?.dataDeletionPolicy ?? 'of no answer'}, not RETAIN`,
+    );
+  }
+  return dataSource.status === 'AVAILABLE';
 
   async function createDataSource() {
-    const keyArn = (await registry.getResource(tenantId, ENCRYPTION_KEY))?.physicalId;
-    if (keyArn === undefined) throw new NotReadyError(`tenant ${tenantId}: the ledger holds no encryption key yet`);
     try {
       const created = await bedrock.send(
         new CreateDataSourceCommand({
@@ -154,7 +156,7 @@ async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env
       );
       return created.dataSource;
     } catch (error) {
-      // Busy, or an earlier attempt's data source is not listed yet (aws-semantics §0.5).
+      // Busy, or an earlier attempt's data source is not listed yet: the name says both.
       if (isNamed(error, 'ConflictException')) {
         throw new NotReadyError(`tenant ${tenantId}: ${knowledgeBaseId} cannot take data source ${name} yet`, {
           cause: error,
@@ -165,7 +167,7 @@ async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env
   }
 }
 
-/** Messages of a ValidationException that mean "IAM or OpenSearch has not heard of it yet" (aws-semantics §6b). */
+/** Messages of a ValidationException that mean "IAM or OpenSearch has not heard of it yet". Bedrock has no error name for it. */
 const PROPAGATING = /cannot assume role|unable to assume the given role|storage configuration provided is invalid/i;
 
 function propagating(tenantId: string, error: unknown): unknown {

@@ -48,7 +48,10 @@ const DENIED = new Set([
   'InvalidClientTokenId',
 ]);
 const MISSING = new Set(['ResourceNotFoundException', 'NoSuchBucket', 'NotFoundException', 'StateMachineDoesNotExist']);
-/** Names that the SDK does not retry but a workflow must, and names of unknown outcomes (aws-semantics §0.4, §0.5). */
+/**
+ * Names that the SDK does not retry but a workflow must, and names of unknown outcomes: a connection that is reset reaches
+ * us as TimeoutError, without a status.
+ */
 const TRANSIENT = new Set([
   'TimeoutError',
   'NetworkingError',

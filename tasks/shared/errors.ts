@@ -115,7 +115,7 @@ export class RejectedCallError extends TenantLifecycleError {
     'Read the message: what was asked for is not possible as it stands. Correct it, then redrive the execution.';
 }
 
-/** The tenant's resources are not as they must be; lists every problem. */
+/** The tenant's resources are not as they must be, also after reads had time to become consistent; lists every problem. */
 export class VerificationFailedError extends TenantLifecycleError {
   override readonly name = 'VerificationFailedError';
   readonly errorClass = 'verification';

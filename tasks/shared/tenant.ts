@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /**
- * Tenant id: valid in every service's own naming rule (aws-semantics: OpenSearch lower case, Bedrock no `--`, KMS alias,
- * S3 key, IAM tag), 3 to 36 characters so that a UUID fits. Never reused.
+ * Tenant id: valid in every service's own naming rule (OpenSearch: lower case; Bedrock: no `--`; KMS alias; S3 key;
+ * IAM tag), 3 to 36 characters so that a UUID fits. Never reused.
  */
 export const TenantId = z
   .string()

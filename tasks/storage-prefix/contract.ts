@@ -10,6 +10,13 @@ const markers = ({ dataBucketArn }: Platform, actions: readonly string[]): Permi
   wildcardReason: 'Only the provisioning marker of each tenant, no object of theirs.',
 });
 
+/** Without it S3 answers 403, not 404, to a HeadObject of a marker that is not there. */
+const absence = ({ dataBucketArn }: Platform): Permission => ({
+  actions: ['s3:ListBucket'],
+  resources: [dataBucketArn],
+  conditions: { StringLike: { 's3:prefix': 'tenants/*/.provisioned' } },
+});
+
 export const provisionStoragePrefix = defineContract({
   name: 'provision-storage-prefix',
   stateName: 'Provision storage prefix',
@@ -22,11 +29,7 @@ export const provisionStoragePrefix = defineContract({
   environment: ['DATA_BUCKET'],
   permissions: (platform) => [
     markers(platform, ['s3:PutObject', 's3:GetObject']),
-    {
-      actions: ['s3:ListBucket'],
-      resources: [platform.dataBucketArn],
-      conditions: { StringLike: { 's3:prefix': 'tenants/*/.provisioned' } },
-    },
+    absence(platform),
     {
       actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
       resources: [`arn:${platform.partition}:kms:${platform.region}:${platform.account}:key/*`],
@@ -43,4 +46,5 @@ export const provisionStoragePrefix = defineContract({
 
 export const verifyStoragePrefixPermissions = (platform: Platform): readonly Permission[] => [
   markers(platform, ['s3:GetObject']),
+  absence(platform),
 ];

@@ -28,7 +28,7 @@ export const provisionVectorIndex = defineContract({
   timeoutSeconds: 60,
   environment: ['VECTOR_DOMAIN_NAME', 'VECTOR_DIMENSION', 'VECTOR_REPLICAS'],
   permissions: (platform) => [
-    // The control-plane calls are authorized as themselves and as the data-plane call they make (aws-semantics §5c).
+    // The control-plane calls are authorized as themselves and as the data-plane call they make: CreateIndex, GetIndex.
     indices(platform, [
       'es:CreateIndex',
       'es:GetIndex',

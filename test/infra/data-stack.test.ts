@@ -129,6 +129,7 @@ describe('the data stack', () => {
     aStage('dev').data.hasResourceProperties('AWS::Cognito::UserPool', {
       UsernameAttributes: ['email'],
       AliasAttributes: Match.absent(),
+      UsernameConfiguration: { CaseSensitive: false },
       AdminCreateUserConfig: { AllowAdminCreateUserOnly: true },
       Schema: [
         {

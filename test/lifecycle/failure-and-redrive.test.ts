@@ -226,11 +226,13 @@ describe('a status event', () => {
 
     const { executionArn } = await onboardToTheEnd(app(), aRequest({ tenantId: 'unrecorded' }));
 
-    expect([...app().queues.values()].flat()).toContainEqual({
-      functionName: functionName('record-outcome'),
-      payload: expect.objectContaining({ detail: expect.objectContaining({ executionArn }) }),
-      error: expect.objectContaining({ errorType: 'AccessDeniedError' }),
-    });
+    const messages = [...app().queues.values()].flat().map(({ body }) => JSON.parse(body));
+    expect(messages).toContainEqual(
+      expect.objectContaining({
+        requestPayload: expect.objectContaining({ detail: expect.objectContaining({ executionArn }) }),
+        responsePayload: expect.objectContaining({ errorType: 'AccessDeniedError' }),
+      }),
+    );
   });
 });
 

@@ -19,6 +19,7 @@ export interface Retrier {
   readonly MaxAttempts?: number;
   readonly MaxDelaySeconds?: number;
   readonly IntervalSeconds?: number;
+  readonly BackoffRate?: number;
 }
 
 export interface Definition {

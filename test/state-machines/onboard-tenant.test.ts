@@ -105,6 +105,17 @@ describe('the shared retriers', () => {
     expect(new Set(named).size).toBe(named.length);
   });
 
+  it.each([
+    ['VerificationFailedError', 105],
+    ['AccessDeniedError', 465],
+  ])('give consistency its time, and end: %s after %i s', (name, seconds) => {
+    const { IntervalSeconds = 0, BackoffRate = 1, MaxAttempts = 0 } =
+      retriers.find(({ ErrorEquals }) => ErrorEquals.includes(name)) ?? {};
+
+    const waits = Array.from({ length: MaxAttempts }, (_, attempt) => IntervalSeconds * BackoffRate ** attempt);
+    expect(waits.reduce((sum, wait) => sum + wait, 0)).toBe(seconds);
+  });
+
   it('leave unexpected errors alone', () => {
     expect(named).not.toContain('States.ALL');
     expect(named).not.toContain('States.TaskFailed');

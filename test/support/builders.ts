@@ -201,6 +201,7 @@ export const aDataSource = (changes: Partial<DataSource> = {}): DataSource => {
         inclusionPrefixes: ['tenants/acme/docs/'],
       },
     },
+    dataDeletionPolicy: 'RETAIN',
     ...changes,
   };
 };

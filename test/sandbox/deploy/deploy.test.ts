@@ -205,8 +205,9 @@ describe('a deployed function', () => {
     target.bus.publish(anEvent);
     await target.functions.settled();
 
-    expect(target.queues.get('arn:aws:sqs:eu-central-1:111122223333:letters')).toMatchObject([
-      { functionName: 'task', payload: { id: 'event-1' }, error: { errorMessage: 'no' } },
+    const messages = target.queues.get('arn:aws:sqs:eu-central-1:111122223333:letters') ?? [];
+    expect(messages.map(({ body }) => JSON.parse(body))).toMatchObject([
+      { requestPayload: { id: 'event-1' }, responsePayload: { errorMessage: 'no' } },
     ]);
   });
 });

@@ -1,4 +1,4 @@
-import { type DeadLetter, type DeployedFunction, LocalFunctionHost } from '../../../sandbox/runtime/function-host';
+import { type DeployedFunction, type FailureRecord, LocalFunctionHost } from '../../../sandbox/runtime/function-host';
 import { VirtualClock } from '../../../sandbox/virtual-clock';
 import { aBundle, removeBundles } from './a-bundle';
 
@@ -11,7 +11,7 @@ const later = { invocationType: 'Event', requestId: 'request-1' } as const;
 function aHost(code: string, changes: Partial<DeployedFunction> = {}) {
   const clock = new VirtualClock();
   const lines: string[] = [];
-  const letters: DeadLetter[] = [];
+  const letters: FailureRecord[] = [];
   const host = new LocalFunctionHost({
     clock,
     region: 'eu-central-1',
@@ -29,10 +29,10 @@ function aHost(code: string, changes: Partial<DeployedFunction> = {}) {
     codeDirectory: aBundle(code),
     variables: {},
     logGroup: '/aws/lambda/task',
-    deadLetters: (letter) => letters.push(letter),
     ...changes,
   };
   host.deploy(task);
+  host.configureEventInvoke('task', { onFailure: (letter) => letters.push(letter) });
   return { host, task, clock, lines, letters };
 }
 
@@ -243,9 +243,7 @@ describe('an asynchronous invocation', () => {
 
     const minutes = lines.map((line) => (Date.parse(line.split(' ').at(-1) ?? '') - began) / 60_000);
     expect(minutes).toEqual([0, 1, 3]);
-    expect(letters).toEqual([
-      { functionName: 'task', payload: { text: 'lost' }, error: expect.objectContaining({ errorMessage: 'no' }) },
-    ]);
+    expect(letters).toMatchObject([{ requestPayload: { text: 'lost' }, responsePayload: { errorMessage: 'no' } }]);
   });
 
   it('that goes well in the end leaves no dead letter', async () => {

@@ -17,7 +17,6 @@ import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
   aDataSource,
-  aKeyArn,
   aKnowledgeBase,
   aLedgerItem,
   anEnvironment,
@@ -93,7 +92,7 @@ describe('provision-knowledge-base', () => {
     bedrock.on(CreateKnowledgeBaseCommand).resolves({ knowledgeBase: aKnowledgeBase({ status: 'CREATING' }) });
     bedrock.on(CreateDataSourceCommand).resolves({ dataSource: aDataSource() });
     tables = await serveTables(dynamodb, REGISTRY_TABLE);
-    await tables.put(REGISTRY_TABLE, aStateItem(), aLedgerItem({ type: 'encryption-key', physicalId: aKeyArn() }));
+    await tables.put(REGISTRY_TABLE, aStateItem());
   });
 
   afterEach(() => jest.restoreAllMocks());
@@ -208,6 +207,18 @@ describe('provision-knowledge-base', () => {
       await expect(run).rejects.toMatchObject({
         name: 'ResourceConflictError',
         message: expect.stringContaining(clause),
+      });
+    });
+
+    it('refuses a data source that would empty the index when it is deleted', async () => {
+      const dataSource = aDataSource({ dataDeletionPolicy: 'DELETE' });
+      serve({ knowledgeBases: [aKnowledgeBase()], dataSources: [dataSource] });
+
+      const run = handler(aTaskInput(), aContext());
+
+      await expect(run).rejects.toMatchObject({
+        name: 'ResourceConflictError',
+        message: expect.stringContaining('deletion policy DELETE, not RETAIN'),
       });
     });
 
@@ -343,20 +354,6 @@ describe('provision-knowledge-base', () => {
       name: 'RejectedCallError',
       message: 'tenant acme: knowledge base KB1 failed: no access to index. Delete it, then redrive.',
     });
-  });
-
-  it('waits for the encryption key in the ledger before it makes a data source', async () => {
-    await tables.put(
-      REGISTRY_TABLE,
-      aStateItem({ tenantId: 'acme2' }),
-      aLedgerItem({ type: 'knowledge-base', physicalId: 'KB1' }, 'acme2'),
-    );
-    serve({ knowledgeBases: [aKnowledgeBase()] });
-
-    const run = handler(aTaskInput({ tenantId: 'acme2' }), aContext());
-
-    await expect(run).rejects.toMatchObject({ name: 'NotReadyError' });
-    expect(dataSourceCreates()).toEqual([]);
   });
 
   it.each([

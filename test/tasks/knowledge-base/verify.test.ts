@@ -30,14 +30,30 @@ describe('verifyKnowledgeBase', () => {
       knowledgeBase: aKnowledgeBase({ status: 'DELETING', storageConfiguration: { type: 'PINECONE' } }),
     });
     bedrock.on(GetDataSourceCommand).resolves({
-      dataSource: aDataSource({ status: 'DELETING', dataSourceConfiguration: { type: 'S3', s3Configuration } }),
+      dataSource: aDataSource({
+        status: 'DELETING',
+        dataSourceConfiguration: { type: 'S3', s3Configuration },
+        dataDeletionPolicy: 'DELETE',
+      }),
     });
 
     expect(await verifyKnowledgeBase(verification())).toEqual([
       'knowledge base KB1 is DELETING, not ACTIVE',
       'knowledge base KB1 is not over index tenant-acme',
       'knowledge base KB1 has no available data source',
-      'the data source of KB1 does not read tenants/acme/docs/ alone',
+      'the data source of KB1 does not read tenants/acme/docs/ of data-bucket alone',
+      'the data source of KB1 does not retain the index when it is deleted',
+    ]);
+  });
+
+  it('sees a data source over another bucket', async () => {
+    const s3Configuration = { bucketArn: 'arn:aws:s3:::other-bucket', inclusionPrefixes: ['tenants/acme/docs/'] };
+    bedrock.on(GetDataSourceCommand).resolves({
+      dataSource: aDataSource({ dataSourceConfiguration: { type: 'S3', s3Configuration } }),
+    });
+
+    expect(await verifyKnowledgeBase(verification())).toEqual([
+      'the data source of KB1 does not read tenants/acme/docs/ of data-bucket alone',
     ]);
   });
 

@@ -3,7 +3,7 @@ import { isNamed, mapAwsError, redact } from '../../../tasks/shared/aws-errors';
 import { StaleExecutionError } from '../../../tasks/shared/errors';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 
-/** Wire name, HTTP status, our error. From aws-semantics §0 and each resource's (b). */
+/** Wire name, HTTP status, our error. From each operation's "Errors" in the API references. */
 const CLASSIFIED: readonly (readonly [name: string, status: number, expected: string])[] = [
   // Throttled
   ['ThrottlingException', 400, 'ThrottledError'],

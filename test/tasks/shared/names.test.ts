@@ -55,7 +55,7 @@ const EXACT: readonly ((id: string) => string)[] = [
 ];
 
 describe('names', () => {
-  it('has the names that design.md §3 lists', () => {
+  it('has the names that docs and policies rely on', () => {
     const names = [
       partitionKey('acme'),
       partitionPrefix('acme'),
@@ -186,7 +186,7 @@ describe('clientToken', () => {
   });
 });
 
-/** The naming rules of aws-semantics §0.11, §2 to §8. */
+/** The naming rules of each service, from the patterns in its API reference. */
 const RULES: Readonly<Record<string, (id: string) => boolean>> = {
   'OpenSearch index': (id) => /^[a-z0-9][a-z0-9_-]{0,254}$/.test(vectorIndexName(id)),
   'Bedrock knowledge base': (id) => /^([0-9a-zA-Z][_-]?){1,100}$/.test(knowledgeBaseName(APP, id)),
