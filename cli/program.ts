@@ -15,7 +15,7 @@ export interface Terminal extends Streams {
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.done;
   const program = new Command('tenantctl')
-    .description('Onboards tenants and shows what is known about them.')
+    .description('Onboards, offboards and reinstates tenants, and shows what is known about them.')
     .option('--target <target>', 'sandbox or aws', 'sandbox')
     .option('--stage <stage>', 'dev, staging or prod', 'dev')
     .option('--endpoint <url>', `where the sandbox runs (default: ${DEFAULT_ENDPOINT})`)
@@ -26,7 +26,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     );
   silence(program, terminal);
   for (const command of COMMANDS) {
-    const sub = program.command(command.name).description(command.summary);
+    const sub = subcommand(program, command.name.split(' '), terminal).description(command.summary);
     silence(sub, terminal);
     command.configure(sub);
     // Strangers among the arguments are reported together with everything else.
@@ -52,6 +52,14 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (terminal.env['TENANTCTL_DEBUG'] && error instanceof Error) terminal.stderr.write(`${error.stack}\n`);
     return code;
   }
+}
+
+/** `hold cancel` is the command cancel of the group hold, which is made when its first command is. */
+function subcommand(parent: Command, [name = '', ...rest]: readonly string[], terminal: Streams): Command {
+  if (rest.length === 0) return parent.command(name);
+  const group = parent.commands.find((known) => known.name() === name) ?? parent.command(name);
+  silence(group, terminal);
+  return subcommand(group, rest, terminal);
 }
 
 /** Commander reports by throwing, not by printing and exiting. */

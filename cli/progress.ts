@@ -221,7 +221,7 @@ function detail({ kind, duration, attempt, error, message }: ProgressEntry): str
   // The failed step has said why, a line or two above.
   if (kind.startsWith('execution') && error !== undefined) return ` (${seconds(duration ?? 0)}): ${printable(error)}`;
   if (error !== undefined) return `: ${printable(error)}${message === undefined ? '' : `: ${printable(message)}`}`;
-  if (kind === 'aborted') return ' (another branch failed)';
+  if (kind === 'aborted') return ' (not finished)';
   return duration === undefined ? '' : ` (${seconds(duration)})`;
 }
 

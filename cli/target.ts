@@ -2,6 +2,7 @@ import type { HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import { APP_NAME, lifecycleStackName, STAGES } from '../infra/config';
 import { requestOperation } from '../tasks/lifecycle/contract';
+import { changeHold } from '../tasks/lifecycle/offboarding-contract';
 import { isNamed, mapAwsError } from '../tasks/shared/aws-errors';
 import { TenantLifecycleError } from '../tasks/shared/errors';
 import type { Registry } from '../tasks/shared/registry';
@@ -22,7 +23,9 @@ export const TargetOptions = z
   });
 export type TargetOptions = z.output<typeof TargetOptions>;
 
-export type OnboardRequest = z.input<typeof requestOperation.input>;
+export type OperationRequest = z.input<typeof requestOperation.input>;
+export type HoldChange = z.input<typeof changeHold.input>;
+export type HoldAnswer = z.output<typeof changeHold.output>;
 export type Answer = z.output<typeof Answer>;
 
 /** A newer deployment may answer with more than this version knows. */
@@ -36,7 +39,9 @@ export interface Target {
    * Invokes the front door.
    * @param repeat how the user sends the same request again, should its answer be lost
    */
-  requestOperation(request: OnboardRequest, repeat: string): Promise<Answer>;
+  requestOperation(request: OperationRequest, repeat: string): Promise<Answer>;
+  /** Invokes the change-hold function; a repeat sets the same state again. */
+  changeHold(change: HoldChange): Promise<HoldAnswer>;
   /** Returns a function that answers the events which were recorded since its last call, oldest first. */
   historyOf(executionArn: string): () => Promise<readonly HistoryEvent[]>;
   /** Needs read access to the registry table; nothing else does. */
@@ -66,6 +71,24 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     );
   };
 
+  async function invoke<Schema extends z.ZodType>(
+    name: string,
+    request: unknown,
+    answers: Schema,
+    repeat: string,
+  ): Promise<z.output<Schema>> {
+    const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
+    const FunctionName = output(name);
+    const { FunctionError, Payload } = await calling(`lambda:InvokeFunction of ${FunctionName}`, repeat, () =>
+      new LambdaClient(settings).send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(request) })),
+    );
+    const payload = json(Buffer.from(Payload ?? []).toString('utf8'));
+    if (FunctionError !== undefined) throw refused(payload, repeat);
+    const answer = answers.safeParse(payload);
+    if (answer.success) return answer.data;
+    throw new UnknownOutcomeError(`${FunctionName} answered with something else than expected`, repeat);
+  }
+
   return {
     async callerArn() {
       const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
@@ -75,18 +98,10 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       return Arn ?? 'unknown';
     },
 
-    async requestOperation(request, repeat) {
-      const { InvokeCommand, LambdaClient } = await import('@aws-sdk/client-lambda');
-      const FunctionName = output('RequestOperationFunctionName');
-      const { FunctionError, Payload } = await calling(`lambda:InvokeFunction of ${FunctionName}`, repeat, () =>
-        new LambdaClient(settings).send(new InvokeCommand({ FunctionName, Payload: JSON.stringify(request) })),
-      );
-      const payload = json(Buffer.from(Payload ?? []).toString('utf8'));
-      if (FunctionError !== undefined) throw refused(payload, repeat);
-      const answer = Answer.safeParse(payload);
-      if (answer.success) return answer.data;
-      throw new UnknownOutcomeError(`${FunctionName} answered with something else than expected`, repeat);
-    },
+    requestOperation: (request, repeat) => invoke('RequestOperationFunctionName', request, Answer, repeat),
+
+    changeHold: (change) =>
+      invoke('ChangeHoldFunctionName', change, changeHold.output, 'repeat the command; the same change is made once.'),
 
     historyOf(executionArn) {
       const read = historyReader(executionArn, settings);

@@ -1,5 +1,5 @@
 import { App, Stack } from 'aws-cdk-lib';
-import { Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
+import { type IFunction, Function as LambdaFunction } from 'aws-cdk-lib/aws-lambda';
 import { type IChainable, StateGraph } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import type { FunctionOf } from '../state-machines/step';
@@ -24,8 +24,15 @@ type Rule = Readonly<Record<string, unknown>> & { readonly Next: string };
 /** The definition that a machine's code synthesizes to, without deploying anything: its functions are names only. */
 export function definitionOf(machine: (scope: Construct, functionOf: FunctionOf) => IChainable): Definition {
   const stack = new Stack(new App(), 'Diagram');
-  const functionOf: FunctionOf = ({ name }) =>
-    LambdaFunction.fromFunctionArn(stack, name, `arn:aws:lambda:us-east-1:000000000000:function:${name}`);
+  const functions = new Map<string, IFunction>();
+  const functionOf: FunctionOf = ({ name }) => {
+    // One function may stand behind several states.
+    const known =
+      functions.get(name) ??
+      LambdaFunction.fromFunctionArn(stack, name, `arn:aws:lambda:us-east-1:000000000000:function:${name}`);
+    functions.set(name, known);
+    return known;
+  };
   const { startState } = machine(stack, functionOf);
   return stack.resolve(new StateGraph(startState, 'machine').toGraphJson()) as Definition;
 }

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { EXIT_CODE_HELP } from '../cli/exit-code';
 import { CONTRACTS } from '../infra/contracts';
 import { taskPermissions } from '../infra/task-permissions';
+import { offboardTenant } from '../state-machines/offboard-tenant';
 import { onboardTenant } from '../state-machines/onboard-tenant';
+import { reinstateTenant } from '../state-machines/reinstate-tenant';
 import { RETRIES } from '../state-machines/retry';
 import { TENANT_RESOURCES } from '../tasks/resources';
 import type { Permission, Platform, TaskContract } from '../tasks/shared/contract';
@@ -33,6 +35,8 @@ const TENANT = '<id>';
 /** The parts of the documents that come from code, by the name in their marker. */
 export const PARTS: Readonly<Record<string, () => string>> = {
   'onboard-tenant diagram': () => fenced('mermaid', mermaid(definitionOf(onboardTenant))),
+  'offboard-tenant diagram': () => fenced('mermaid', mermaid(definitionOf(offboardTenant))),
+  'reinstate-tenant diagram': () => fenced('mermaid', mermaid(definitionOf(reinstateTenant))),
   tasks: taskTable,
   errors: errorTable,
   names: nameTable,
@@ -111,6 +115,9 @@ const PLATFORM: Platform = {
   partition: 'aws',
   region: '<region>',
   account: '<account>',
+  onboardStateMachineArn: 'onboard-tenant',
+  offboardStateMachineArn: 'offboard-tenant',
+  reinstateStateMachineArn: 'reinstate-tenant',
   registryTableArn: 'registry table',
   auditBucketArn: 'audit bucket',
   auditKeyArn: 'platform audit key',
@@ -119,7 +126,6 @@ const PLATFORM: Platform = {
   userPoolArn: 'user pool',
   vectorDomainArn: 'vector domain',
   knowledgeBaseRoleArn: 'knowledge base role',
-  onboardStateMachineArn: 'onboard-tenant machine',
 };
 
 function permissionTable(): string {

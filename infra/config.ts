@@ -33,6 +33,15 @@ export interface VectorDomainConfig {
   readonly replicas: number;
 }
 
+/** What stands between the request of an offboarding and the first destruction. */
+export interface HoldConfig {
+  readonly defaultDays: number;
+  /** Of a tenant that was ever active. */
+  readonly minimumDays: number;
+  /** Two-person rule: a second principal must approve the purge. */
+  readonly needsApproval: boolean;
+}
+
 /** Everything that differs between stages. */
 export interface StageConfig {
   readonly app: App;
@@ -49,6 +58,7 @@ export interface StageConfig {
   readonly operationalLogDays: LogRetentionDays;
   /** Days until a platform key is gone after its deletion was scheduled. */
   readonly keyDeletionDays: number;
+  readonly hold: HoldConfig;
   readonly mfa: 'REQUIRED' | 'OPTIONAL';
   readonly callbackUrls: readonly string[];
   readonly vectorDomain: VectorDomainConfig;
@@ -77,6 +87,7 @@ const DEFAULTS: Readonly<Record<Stage, StageDefaults>> = {
     auditLogDays: 30,
     operationalLogDays: 30,
     keyDeletionDays: 7,
+    hold: { defaultDays: 1, minimumDays: 0, needsApproval: false },
     mfa: 'OPTIONAL',
     callbackUrls: ['http://localhost:3000/callback'],
     vectorDomain: { instanceType: 'r7g.large.search', nodes: 1, zones: 1, volumeGiB: 20, replicas: 0 },
@@ -91,6 +102,7 @@ const DEFAULTS: Readonly<Record<Stage, StageDefaults>> = {
     auditLogDays: 90,
     operationalLogDays: 90,
     keyDeletionDays: 30,
+    hold: { defaultDays: 7, minimumDays: 1, needsApproval: false },
     mfa: 'REQUIRED',
     callbackUrls: ['https://staging.example.com/callback'],
     vectorDomain: { instanceType: 'r7g.large.search', nodes: 2, zones: 2, volumeGiB: 50, replicas: 1 },
@@ -105,6 +117,7 @@ const DEFAULTS: Readonly<Record<Stage, StageDefaults>> = {
     auditLogDays: SEVEN_YEARS,
     operationalLogDays: 400,
     keyDeletionDays: 30,
+    hold: { defaultDays: 30, minimumDays: 7, needsApproval: true },
     mfa: 'REQUIRED',
     callbackUrls: ['https://app.example.com/callback'],
     vectorDomain: {

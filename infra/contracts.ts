@@ -1,9 +1,12 @@
 import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
-import { TENANT_RESOURCES } from '../tasks/resources';
+import { OFFBOARDING_CONTRACTS } from '../tasks/lifecycle/offboarding-contract';
+import { RESOURCE_VERBS, TENANT_RESOURCES } from '../tasks/resources';
 import type { TaskContract } from '../tasks/shared/contract';
 
 /** Every task there is: each gets a function and a role of its own. */
 export const CONTRACTS: readonly TaskContract[] = [
   ...TENANT_RESOURCES.map(({ provision }) => provision),
+  ...RESOURCE_VERBS,
   ...LIFECYCLE_CONTRACTS,
+  ...OFFBOARDING_CONTRACTS,
 ];

@@ -33,6 +33,12 @@ export function environmentValues(
     STORAGE_WRITER_ROLE_ARN: `arn:${stack.partition}:iam::${stack.account}:role/${taskRoleName(config.app, provisionStoragePrefix.name)}`,
     ACCOUNT_ID: stack.account,
     ONBOARD_STATE_MACHINE_ARN: platform.onboardStateMachineArn,
+    OFFBOARD_STATE_MACHINE_ARN: platform.offboardStateMachineArn,
+    REINSTATE_STATE_MACHINE_ARN: platform.reinstateStateMachineArn,
+    HOLD_DEFAULT_SECONDS: String(config.hold.defaultDays * 86_400),
+    HOLD_MINIMUM_SECONDS: String(config.hold.minimumDays * 86_400),
+    PURGE_NEEDS_APPROVAL: String(config.hold.needsApproval),
+    KEY_DELETION_DAYS: String(config.keyDeletionDays),
     QUOTA_LIMITS: JSON.stringify(config.quotaLimits),
   };
 }

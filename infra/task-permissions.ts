@@ -14,7 +14,7 @@ export function taskPermissions(
   const fenced = contract.fence !== undefined;
   const registryActions = [
     ...(fenced ? ['dynamodb:GetItem'] : []),
-    ...(contract.resource === undefined ? [] : ['dynamodb:PutItem']),
+    ...(contract.resource === undefined || contract.readsLedger === true ? [] : ['dynamodb:PutItem']),
   ];
   return [
     ...(registryActions.length > 0 ? [registryItems(platform, registryActions)] : []),

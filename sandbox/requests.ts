@@ -31,6 +31,48 @@ export class RefusedError extends Error {
   }
 }
 
+interface OffboardRequest {
+  readonly tenantId: string;
+  readonly requestId: string;
+  readonly reason: string;
+  readonly holdSeconds?: number;
+  readonly requestedBy?: string;
+}
+
+/** An offboarding that was started. */
+export async function offboard(sandbox: Sandbox, request: OffboardRequest): Promise<Answer & { executionArn: string }> {
+  return started(await invokeFrontDoor(sandbox, { operation: 'offboard', requestedBy: 'sandbox', ...request }));
+}
+
+/** Cancels an offboarding during its hold. */
+export async function reinstate(
+  sandbox: Sandbox,
+  request: Omit<OffboardRequest, 'holdSeconds'>,
+): Promise<Answer & { executionArn: string }> {
+  return started(await invokeFrontDoor(sandbox, { operation: 'reinstate', requestedBy: 'sandbox', ...request }));
+}
+
+function started(answer: unknown): Answer & { executionArn: string } {
+  const { executionArn, ...rest } = answer as Answer;
+  if (executionArn === undefined) throw new Error(`nothing was started: the tenant is ${rest.status}`);
+  return { ...rest, executionArn };
+}
+
+/** Sends a change to the change-hold function. */
+export async function changeHold(sandbox: Sandbox, change: Readonly<Record<string, unknown>>): Promise<unknown> {
+  return await invoke(sandbox, sandbox.output('ChangeHoldFunctionName'), change);
+}
+
+/** Resolves when the execution sleeps in a Wait state, or has ended. */
+export async function asleep(sandbox: Sandbox, executionArn: string): Promise<void> {
+  for (;;) {
+    const [last] = sandbox.machines.history(executionArn, { reverseOrder: true, maxResults: 1 }).items;
+    const longWait = last?.type === 'WaitStateEntered' && last.stateEnteredEventDetails?.name === 'Hold';
+    if (longWait || sandbox.machines.describe(executionArn).status !== 'RUNNING') return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 const clients = new WeakMap<Sandbox, LambdaClient>();
 
 /** Sends the request through the endpoint, as any caller would. */
@@ -40,12 +82,19 @@ export async function onboard(sandbox: Sandbox, request: OnboardRequest): Promis
 
 /** Sends anything at all to the front door. */
 export async function invokeFrontDoor(sandbox: Sandbox, payload: unknown): Promise<unknown> {
+  return await invoke(sandbox, sandbox.output('RequestOperationFunctionName'), payload);
+}
+
+async function invoke(sandbox: Sandbox, FunctionName: string, payload: unknown): Promise<unknown> {
   const client = clients.get(sandbox) ?? new LambdaClient(sandbox.clientConfig);
   clients.set(sandbox, client);
   const { Payload, FunctionError } = await client.send(
-    new InvokeCommand({ FunctionName: sandbox.output('RequestOperationFunctionName'), Payload: JSON.stringify(payload) }),
+    new InvokeCommand({ FunctionName, Payload: JSON.stringify(payload) }),
   );
-  const answer = JSON.parse(Buffer.from(Payload ?? []).toString('utf8')) as { errorType?: string; errorMessage?: string };
+  const answer = JSON.parse(Buffer.from(Payload ?? []).toString('utf8')) as {
+    errorType?: string;
+    errorMessage?: string;
+  };
   if (FunctionError !== undefined) throw new RefusedError(answer.errorType ?? 'Unknown', answer.errorMessage ?? '');
   return answer;
 }

@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
-import { JsonPath, TaskInput, Timeout } from 'aws-cdk-lib/aws-stepfunctions';
+import { Choice, Condition, type IChainable, JsonPath, Pass, TaskInput, Timeout } from 'aws-cdk-lib/aws-stepfunctions';
 import { LambdaInvoke, type LambdaInvokeJsonPathProps } from 'aws-cdk-lib/aws-stepfunctions-tasks';
 import type { Construct } from 'constructs';
 import type { TaskContract } from '../tasks/shared/contract';
@@ -15,7 +15,8 @@ export const DEFAULT_TIMEOUT_SECONDS = 30;
 /** A state's timeout stands above its function's, so that a function that runs out of time is reported as such. */
 const TIMEOUT_MARGIN_SECONDS = 15;
 
-type Named = Pick<TaskContract, 'name' | 'stateName' | 'repeatable' | 'timeoutSeconds'>;
+/** What of a contract a state needs. One function may stand behind several states, each with its own name. */
+export type Step = Pick<TaskContract, 'name' | 'stateName' | 'repeatable' | 'timeoutSeconds'>;
 
 /** What every step behind Claim gets: ids and the fence. */
 const fencedInput = (stateName: string) => ({
@@ -27,13 +28,33 @@ const fencedInput = (stateName: string) => ({
 });
 
 /** A step that runs a contract's function; its result stands under `resultPath`. */
-export function step(scope: Construct, contract: Named, functionOf: FunctionOf, resultPath: string): LambdaInvoke {
+export function step(scope: Construct, contract: Step, functionOf: FunctionOf, resultPath: string): LambdaInvoke {
   const placement = { resultSelector: { 'output.$': '$.Payload' }, resultPath };
   return invoke(scope, contract, functionOf, fencedInput(contract.stateName), placement);
 }
 
+/** A step that is run again, without a pause, while its answer says that there is more to do. */
+export function again(
+  scope: Construct,
+  contract: Step,
+  functionOf: FunctionOf,
+  { field }: { field: string },
+): IChainable {
+  const task = step(scope, contract, functionOf, '$.page');
+  const name = `${contract.stateName}: all done?`;
+  const choice = Choice.jsonPath(scope, name, { stateName: name, comment: 'Reads the answer of the step before.' })
+    .when(Condition.booleanEquals(`$.page.output.${field}`, false), task)
+    .otherwise(
+      Pass.jsonPath(scope, `${contract.stateName}: done`, {
+        stateName: `${contract.stateName}: done`,
+        comment: 'End of this branch.',
+      }),
+    );
+  return task.next(choice);
+}
+
 /** The first step: gets whatever the execution was started with, and its answer becomes the state of the machine. */
-export function claim(scope: Construct, contract: Named, functionOf: FunctionOf): LambdaInvoke {
+export function claim(scope: Construct, contract: Step, functionOf: FunctionOf): LambdaInvoke {
   const input = { request: JsonPath.objectAt('$'), executionArn: JsonPath.executionId, step: contract.stateName };
   return invoke(scope, contract, functionOf, input, { outputPath: '$.Payload' });
 }
@@ -43,7 +64,7 @@ type Placement = Pick<LambdaInvokeJsonPathProps, 'resultSelector' | 'resultPath'
 
 function invoke(
   scope: Construct,
-  contract: Named,
+  contract: Step,
   functionOf: FunctionOf,
   payload: Record<string, unknown>,
   placement: Placement,

@@ -1,23 +1,55 @@
-import { AUDIT_LOG, provisionAuditLog, verifyAuditLogPermissions } from './audit-log/contract';
-import { DATA_PARTITION, provisionDataPartition, verifyDataPartitionPermissions } from './data-partition/contract';
-import { ENCRYPTION_KEY, provisionEncryptionKey, verifyEncryptionKeyPermissions } from './encryption-key/contract';
+import { AUDIT_LOG, provisionAuditLog, sealAuditLog, verifyAuditLogPermissions } from './audit-log/contract';
 import {
+  DATA_PARTITION,
+  dataResiduePermissions,
+  destroyDataPartition,
+  provisionDataPartition,
+  verifyDataPartitionPermissions,
+} from './data-partition/contract';
+import {
+  destroyEncryptionKey,
+  ENCRYPTION_KEY,
+  provisionEncryptionKey,
+  restoreEncryptionKey,
+  suspendEncryptionKey,
+  verifyEncryptionKeyPermissions,
+} from './encryption-key/contract';
+import {
+  DELETION_POLL_SECONDS,
+  destroyKnowledgeBase,
   KNOWLEDGE_BASE,
+  knowledgeBaseResiduePermissions,
   POLL_SECONDS,
   provisionKnowledgeBase,
   verifyKnowledgeBasePermissions,
 } from './knowledge-base/contract';
 import type { EnvironmentName, Permission, Platform, TaskContract, TaskInput } from './shared/contract';
 import type { Tier } from './shared/tenant';
-import { provisionStoragePrefix, STORAGE_PREFIX, verifyStoragePrefixPermissions } from './storage-prefix/contract';
 import {
+  destroyStoragePrefix,
+  provisionStoragePrefix,
+  STORAGE_PREFIX,
+  storageResiduePermissions,
+  verifyStoragePrefixPermissions,
+} from './storage-prefix/contract';
+import {
+  destroyUserGroup,
   FIRST_ADMIN,
   provisionFirstAdmin,
   provisionUserGroup,
+  restoreUsers,
+  suspendUsers,
   USER_GROUP,
+  userResiduePermissions,
   verifyUserGroupPermissions,
 } from './user-group/contract';
-import { provisionVectorIndex, VECTOR_INDEX, verifyVectorIndexPermissions } from './vector-index/contract';
+import {
+  destroyVectorIndex,
+  provisionVectorIndex,
+  VECTOR_INDEX,
+  vectorIndexResiduePermissions,
+  verifyVectorIndexPermissions,
+} from './vector-index/contract';
 
 /** One kind of thing that every tenant (or every tenant of some tiers) gets. */
 export interface TenantResource {
@@ -103,3 +135,67 @@ export const TENANT_RESOURCES: readonly TenantResource[] = RESOURCES;
 /** What a tenant of this tier gets. */
 export const resourcesOf = (tier: Tier): readonly TenantResource[] =>
   TENANT_RESOURCES.filter(({ tiers }) => tiers?.includes(tier) ?? true);
+
+/** One resource of the teardown. */
+export interface Teardown {
+  readonly type: string;
+  readonly destroy: TaskContract<typeof TaskInput>;
+  /** Seconds between two runs while the task answers `gone: false`. @default none: there is simply another page to do */
+  readonly pollSeconds?: number;
+  /** True when one run always finishes. */
+  readonly single?: boolean;
+  /** What prove-tenant-gone needs to list the store again. */
+  readonly residue: {
+    readonly environment: readonly EnvironmentName[];
+    permissions(platform: Platform): readonly Permission[];
+  };
+}
+
+/**
+ * What is destroyed, in this order. The knowledge base first, while its role, index, documents and key are still there,
+ * or Bedrock gets stuck (DELETE_UNSUCCESSFUL); the index when nothing reads it any more; data after whatever could write
+ * it again; users last, they have been disabled since the hold began. The key follows when the rest is proved gone.
+ */
+export const TEARDOWN_ORDER = [
+  {
+    type: KNOWLEDGE_BASE,
+    destroy: destroyKnowledgeBase,
+    pollSeconds: DELETION_POLL_SECONDS,
+    residue: { environment: [], permissions: knowledgeBaseResiduePermissions },
+  },
+  {
+    type: VECTOR_INDEX,
+    destroy: destroyVectorIndex,
+    single: true,
+    residue: { environment: ['VECTOR_DOMAIN_NAME'], permissions: vectorIndexResiduePermissions },
+  },
+  {
+    type: STORAGE_PREFIX,
+    destroy: destroyStoragePrefix,
+    residue: { environment: ['DATA_BUCKET'], permissions: storageResiduePermissions },
+  },
+  {
+    type: DATA_PARTITION,
+    destroy: destroyDataPartition,
+    residue: { environment: ['DATA_TABLE'], permissions: dataResiduePermissions },
+  },
+  {
+    type: USER_GROUP,
+    destroy: destroyUserGroup,
+    residue: { environment: ['USER_POOL_ID'], permissions: userResiduePermissions },
+  },
+] as const satisfies readonly Teardown[];
+
+export type TeardownType = (typeof TEARDOWN_ORDER)[number]['type'];
+export const TEARDOWN: readonly (Teardown & { readonly type: TeardownType })[] = TEARDOWN_ORDER;
+
+/** Further verbs of the resources: functions of their own, steps of the offboarding and reinstating machines. */
+export const RESOURCE_VERBS: readonly TaskContract<typeof TaskInput>[] = [
+  ...TEARDOWN_ORDER.map(({ destroy }) => destroy),
+  suspendUsers,
+  restoreUsers,
+  suspendEncryptionKey,
+  restoreEncryptionKey,
+  destroyEncryptionKey,
+  sealAuditLog,
+];

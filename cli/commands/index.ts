@@ -1,7 +1,18 @@
 import type { TenantCommand } from '../command';
+import { holdCancel, holdLegal, holdSet } from './hold';
 import { list } from './list';
+import { offboard, offboardApprove } from './offboard';
 import { onboard } from './onboard';
 import { status } from './status';
 
 /** All commands, in the order of --help. */
-export const COMMANDS: readonly TenantCommand[] = [onboard, status, list];
+export const COMMANDS: readonly TenantCommand[] = [
+  onboard,
+  status,
+  list,
+  offboard,
+  offboardApprove,
+  holdCancel,
+  holdSet,
+  holdLegal,
+];

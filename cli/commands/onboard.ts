@@ -1,5 +1,6 @@
 import { ulid } from 'ulid';
-import { requestOperation } from '../../tasks/lifecycle/contract';
+import type * as z from 'zod';
+import { OnboardRequest } from '../../tasks/lifecycle/contract';
 import { failureOf } from '../../tasks/lifecycle/failure';
 import { describeErrorName } from '../../tasks/shared/errors';
 import { executionNameOf } from '../../tasks/shared/names';
@@ -8,10 +9,10 @@ import { EXIT, type ExitCode } from '../exit-code';
 import { type Colors, printable } from '../output';
 import { principalOf } from '../principal';
 import { type Ending, openProgress, watchExecution } from '../progress';
-import type { Answer, OnboardRequest, Target } from '../target';
+import type { Answer, Target } from '../target';
 
 interface Input {
-  readonly request: Omit<OnboardRequest, 'requestedBy'>;
+  readonly request: Omit<z.output<typeof OnboardRequest>, 'requestedBy'>;
   readonly wait: boolean;
 }
 
@@ -36,7 +37,7 @@ export const onboard = defineCommand<Input>({
   parse({ tenantId, name, adminEmail, tier, requestId = ulid().toLowerCase(), wait, ...others }) {
     const request = { operation: 'onboard', tenantId, requestId, displayName: name, adminEmail, tier, ...others };
     // Who asks is known only once AWS has been asked.
-    const checked = check(requestOperation.input, { ...request, requestedBy: 'tenantctl' }, FLAGS);
+    const checked = check(OnboardRequest, { ...request, requestedBy: 'tenantctl' }, FLAGS);
     return 'problems' in checked ? checked : { input: { request: checked.input, wait: wait === true } };
   },
 

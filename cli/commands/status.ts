@@ -42,7 +42,17 @@ export function viewOf(
   state: TenantState,
   { showProfile }: { readonly showProfile: boolean },
 ) {
-  const { leaseOwner, lastFailure, activatedAt } = state;
+  const {
+    leaseOwner,
+    lastFailure,
+    activatedAt,
+    offboarding,
+    holdUntil,
+    legalHold,
+    purgeApproval,
+    purgeStartedAt,
+    tombstone,
+  } = state;
   const order = resourcesOf(state.tier).map(({ type }) => type);
   const place = (type: string): number => (order.includes(type) ? order.indexOf(type) : order.length);
   return {
@@ -57,6 +67,12 @@ export function viewOf(
     updatedAt: state.updatedAt,
     ...(activatedAt !== undefined && { activatedAt }),
     ...(lastFailure && { lastFailure }),
+    ...(offboarding && { offboarding }),
+    ...(holdUntil !== undefined && { holdUntil }),
+    ...(legalHold && { legalHold }),
+    ...(purgeApproval && { purgeApproval }),
+    ...(purgeStartedAt !== undefined && { purgeStartedAt }),
+    ...(tombstone && { tombstone }),
     resources: resources
       .map(({ type, phase, physicalId, since, generation }) => ({
         type,
@@ -95,6 +111,17 @@ export function statusLines(view: TenantView, colors: Colors): string[] {
         ['lease', view.lease?.owner ?? 'none'],
         ['requested', `${view.requestedAt} by ${view.requestedBy} (request ${view.requestId})`],
         ['active since', view.activatedAt],
+        ['offboarding', view.offboarding && `requested by ${view.offboarding.requestedBy}: ${view.offboarding.reason}`],
+        ['hold until', view.holdUntil],
+        [
+          'legal hold',
+          view.legalHold && `since ${view.legalHold.since} by ${view.legalHold.by}: ${view.legalHold.reason}`,
+        ],
+        ['approved', view.purgeApproval && `${view.purgeApproval.at} by ${view.purgeApproval.by}`],
+        ['purge since', view.purgeStartedAt],
+        ['closed', view.tombstone?.closedAt],
+        ['evidence', view.tombstone && `${view.tombstone.evidenceKey} (SHA-256 ${view.tombstone.evidenceSha256})`],
+        ['key gone on', view.tombstone?.encryptionKeyDeletionDate],
         ['updated', view.updatedAt],
       ],
       colors,

@@ -10,7 +10,7 @@ import type { StageConfig } from '../config';
 
 export interface OutcomeRecordingProps {
   readonly config: StageConfig;
-  readonly stateMachineArn: string;
+  readonly stateMachineArns: readonly string[];
   readonly recordOutcome: Lambda;
   /** Takes events that could not be delivered, and those that the function failed on. */
   readonly deadLetterQueue: Queue;
@@ -25,14 +25,14 @@ const GIVE_UP_AFTER = Duration.hours(6);
 export class OutcomeRecording extends Construct {
   constructor(scope: Construct, id: string, props: OutcomeRecordingProps) {
     super(scope, id);
-    const { config, stateMachineArn, recordOutcome, deadLetterQueue } = props;
+    const { config, stateMachineArns, recordOutcome, deadLetterQueue } = props;
     new Rule(this, 'Rule', {
       ruleName: `${appId(config.app)}-execution-ended`,
       description: 'Ended executions of this app, for the record on the tenant',
       eventPattern: {
         source: ['aws.states'],
         detailType: ['Step Functions Execution Status Change'],
-        detail: { status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'], stateMachineArn: [stateMachineArn] },
+        detail: { status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'], stateMachineArn: [...stateMachineArns] },
       },
       targets: [new LambdaFunction(recordOutcome, { deadLetterQueue, maxEventAge: GIVE_UP_AFTER, retryAttempts: 185 })],
     });

@@ -11,7 +11,7 @@ export interface TableProps {
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 
-/** The registry: the record of truth about tenants, see design. No tenant session can read it. */
+/** The registry: the record of truth about tenants, see docs/architecture.md. No tenant session can read it. */
 export class RegistryTable extends Construct {
   readonly table: Table;
 

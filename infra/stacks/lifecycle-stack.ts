@@ -2,11 +2,16 @@ import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-
 import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { offboardTenant } from '../../state-machines/offboard-tenant';
+import { onboardTenant } from '../../state-machines/onboard-tenant';
+import { reinstateTenant } from '../../state-machines/reinstate-tenant';
 import { recordOutcome, requestOperation } from '../../tasks/lifecycle/contract';
+import { changeHold } from '../../tasks/lifecycle/offboarding-contract';
 import type { Permission, Platform, TaskContract } from '../../tasks/shared/contract';
 import { appId, stateMachineName, taskFunctionName } from '../../tasks/shared/names';
+import type { OperationName } from '../../tasks/shared/tenant';
 import { knowledgeBaseRoleName, lifecycleStackName, type StageConfig, vectorDomainName } from '../config';
-import { Onboarding } from '../constructs/onboarding';
+import { LifecycleMachine, type LifecycleMachineProps } from '../constructs/lifecycle-machine';
 import { OutcomeRecording } from '../constructs/outcome-recording';
 import { bundleTasks } from '../constructs/task-bundle';
 import { TaskFunction } from '../constructs/task-function';
@@ -20,13 +25,18 @@ export interface LifecycleStackProps extends StackProps {
   readonly shared: SharedResources;
 }
 
+/** An onboarding takes minutes; a day bounds one whose retries go on and on, and leaves room for AWS incidents. */
+const SHORT = Duration.days(1);
+/** An offboarding sleeps through its hold; at 300 days it hands over, AWS itself ends an execution after a year. */
+const LONG = Duration.days(364);
+
 /** What acts: the task functions, the state machine, the rule that records outcomes. Holds no state of tenants. */
 export class LifecycleStack extends Stack {
   constructor(scope: Construct, id: string, { config, shared, ...props }: LifecycleStackProps) {
     super(scope, id, {
       ...props,
       stackName: lifecycleStackName(config.app),
-      description: 'Tenant lifecycle: tasks and state machines that onboard tenants',
+      description: 'Tenant lifecycle: tasks and state machines that onboard, offboard and reinstate tenants',
       terminationProtection: config.deletionProtection,
     });
     const platform = this.platform(config, shared);
@@ -60,17 +70,42 @@ export class LifecycleStack extends Stack {
       return found;
     };
 
-    const { stateMachine } = new Onboarding(this, 'OnboardTenant', { config, functionOf });
+    const machine = (id: string, props: Omit<LifecycleMachineProps, 'config' | 'functionOf'>) =>
+      new LifecycleMachine(this, id, { config, functionOf, ...props }).stateMachine;
+    const onboard = machine('OnboardTenant', {
+      operation: 'onboard',
+      define: onboardTenant,
+      comment:
+        'Onboards a tenant. Every step is safe to repeat; nothing is caught and nothing is undone: after a failure, redrive the execution.',
+      timeout: SHORT,
+    });
+    const offboard = machine('OffboardTenant', {
+      operation: 'offboard',
+      define: offboardTenant,
+      comment:
+        'Blocks a tenant, holds, then destroys and proves it. Nothing is destroyed during the hold or under a legal hold; after a refusal or a failure, redrive the execution.',
+      timeout: LONG,
+    });
+    const reinstate = machine('ReinstateTenant', {
+      operation: 'reinstate',
+      define: reinstateTenant,
+      comment:
+        'Brings a tenant back whose offboarding is cancelled during its hold. After a failure, redrive the execution.',
+      timeout: SHORT,
+    });
     new OutcomeRecording(this, 'OutcomeRecording', {
       config,
-      stateMachineArn: stateMachine.stateMachineArn,
+      stateMachineArns: [onboard, offboard, reinstate].map(({ stateMachineArn }) => stateMachineArn),
       recordOutcome: functionOf(recordOutcome),
       deadLetterQueue,
     });
 
     this.output({
       RequestOperationFunctionName: taskFunctionName(config.app, requestOperation.name),
-      OnboardTenantStateMachineArn: stateMachine.stateMachineArn,
+      ChangeHoldFunctionName: taskFunctionName(config.app, changeHold.name),
+      OnboardTenantStateMachineArn: onboard.stateMachineArn,
+      OffboardTenantStateMachineArn: offboard.stateMachineArn,
+      ReinstateTenantStateMachineArn: reinstate.stateMachineArn,
       RegistryTableName: shared.registryTableName,
       DataTableName: shared.dataTableName,
       DataBucketName: shared.dataBucketName,
@@ -86,6 +121,8 @@ export class LifecycleStack extends Stack {
   /** ARNs that names determine are put together here, so that roles and functions need no reference to each other. */
   private platform({ app }: StageConfig, shared: SharedResources): Platform {
     const { partition, region, account } = this;
+    const machineArn = (operation: OperationName) =>
+      `arn:${partition}:states:${region}:${account}:stateMachine:${stateMachineName(app, operation)}`;
     return {
       app,
       partition,
@@ -99,7 +136,9 @@ export class LifecycleStack extends Stack {
       userPoolArn: shared.userPoolArn,
       vectorDomainArn: `arn:${partition}:es:${region}:${account}:domain/${vectorDomainName(app)}`,
       knowledgeBaseRoleArn: `arn:${partition}:iam::${account}:role/${knowledgeBaseRoleName(app)}`,
-      onboardStateMachineArn: `arn:${partition}:states:${region}:${account}:stateMachine:${stateMachineName(app, 'onboard')}`,
+      onboardStateMachineArn: machineArn('onboard'),
+      offboardStateMachineArn: machineArn('offboard'),
+      reinstateStateMachineArn: machineArn('reinstate'),
     };
   }
 

@@ -18,7 +18,11 @@ export async function failAndRedrive(sandbox: Sandbox, prove: (fact: string, hol
     service: 'opensearch',
     operation: 'CreateIndex',
     when: 'before',
-    effect: { kind: 'error', code: 'ValidationException', message: 'The domain is in a blue/green deployment' },
+    effect: {
+      kind: 'error',
+      code: 'ValidationException',
+      message: 'An index template of the domain rejects the mapping of tenant-*',
+    },
     times: Number.POSITIVE_INFINITY,
   });
   const { executionArn = '' } = await onboard(sandbox, BETA);
@@ -40,7 +44,7 @@ export async function failAndRedrive(sandbox: Sandbox, prove: (fact: string, hol
   );
 
   fault.remove();
-  stage.say('The domain is well again. The operator redrives the execution:');
+  stage.say('The operator corrects the template and redrives the execution:');
   const keysMade = sandbox.calls.countBy('kms/CreateKey');
   await new SFNClient(sandbox.clientConfig).send(new RedriveExecutionCommand({ executionArn }));
   const redriven = await toTheEnd(sandbox, executionArn);

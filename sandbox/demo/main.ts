@@ -7,6 +7,7 @@ import { type OnboardRequest, onboard, RefusedError, toTheEnd } from '../request
 import { Sandbox } from '../sandbox';
 import { synthesize } from '../synthesize';
 import { failAndRedrive } from './fail-and-redrive';
+import { offboardAndReinstate } from './offboard';
 import { stage } from './stage';
 import { describeTenants } from './tenant-table';
 
@@ -43,7 +44,7 @@ async function main(): Promise<void> {
   const sandbox = await Sandbox.start({ assembly });
   const { length } = sandbox.functions.functions();
   stage.say(
-    `synthesized and deployed in ${seconds(began)} s: ${length} functions, ${sandbox.machines.machines.length} state machine, at ${sandbox.endpoint.url}`,
+    `synthesized and deployed in ${seconds(began)} s: ${length} functions, ${sandbox.machines.machines.length} state machines, at ${sandbox.endpoint.url}`,
   );
 
   const result: Result = { facts: {} };
@@ -66,7 +67,10 @@ async function main(): Promise<void> {
     stage.act(3, 'Creating the index fails for a third tenant; redrive');
     await failAndRedrive(sandbox, prove);
 
-    stage.act(4, 'Count what exists in every store, beside the registry');
+    stage.act(4, 'Offboard acme after a hold of 30 days; beta changes its mind');
+    await offboardAndReinstate(sandbox, prove);
+
+    stage.act(5, 'Count what exists in every store, beside the registry');
     const inventory = await takeInventory(sandbox);
     stage.table(
       ['resource', 'count'],

@@ -245,7 +245,9 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     const destination: unknown = DestinationConfig?.OnFailure?.Destination;
     const queue = target.queues.get(String(destination));
     if (DestinationConfig?.OnSuccess !== undefined || (destination !== undefined && queue === undefined)) {
-      throw new Error(`function ${FunctionName}: the sandbox sends failed events to a deployed queue, and nothing else`);
+      throw new Error(
+        `function ${FunctionName}: the sandbox sends failed events to a deployed queue, and nothing else`,
+      );
     }
     target.functions.configureEventInvoke(FunctionName, {
       maximumRetryAttempts: MaximumRetryAttempts,

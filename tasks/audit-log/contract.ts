@@ -1,6 +1,8 @@
+import * as z from 'zod';
 import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
 import { auditLogGroupName } from '../shared/names';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { registryItems } from '../shared/permissions';
+import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const AUDIT_LOG = 'audit-log';
 
@@ -43,3 +45,22 @@ export const verifyAuditLogPermissions = ({ partition, region, account }: Platfo
       'DescribeLogGroups lists by prefix and cannot be narrowed to one group; it shows settings, no events.',
   },
 ];
+
+export const sealAuditLog = defineContract({
+  name: 'seal-audit-log',
+  stateName: 'Seal audit log',
+  repeatable: 'The evidence is put only where none exists (If-None-Match); what stands there is what counts.',
+  entry: 'audit-log/seal',
+  input: TaskInput,
+  output: z.strictObject({ physicalId: z.string().min(1), sha256: z.string().length(64) }),
+  fence: PURGE_STATUSES,
+  environment: [],
+  permissions: (platform) => [
+    registryItems(platform, ['dynamodb:Query', 'dynamodb:UpdateItem']),
+    {
+      actions: ['s3:GetObject'],
+      resources: [`${platform.auditBucketArn}/audit/*/evidence-of-deletion/*`],
+      wildcardReason: 'Evidence of deletion of every tenant, to read back what an earlier attempt wrote.',
+    },
+  ],
+});

@@ -1,5 +1,5 @@
-import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const DATA_PARTITION = 'data-partition';
 
@@ -33,3 +33,32 @@ export const provisionDataPartition = defineContract({
 export const verifyDataPartitionPermissions = (platform: Platform): readonly Permission[] => [
   items(platform, ['dynamodb:GetItem']),
 ];
+
+/** Index that lists all keys of one tenant, also of `TENANT#<id>#…` partitions. */
+export const BY_TENANT_INDEX = 'by-tenant';
+
+const listed = ({ dataTableArn }: Platform): Permission => ({
+  actions: ['dynamodb:Query'],
+  resources: [dataTableArn, `${dataTableArn}/index/${BY_TENANT_INDEX}`],
+  conditions: {
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['TENANT#*'] },
+    Null: { 'dynamodb:LeadingKeys': 'false' },
+  },
+});
+
+export const destroyDataPartition = defineContract({
+  name: 'destroy-data-partition',
+  stateName: 'Destroy data partition',
+  repeatable: 'Each run queries from the start what is still there; deleting an item twice changes nothing.',
+  entry: 'data-partition/destroy',
+  input: TaskInput,
+  output: Destroyed,
+  resource: DATA_PARTITION,
+  fence: PURGE_STATUSES,
+  destructive: true,
+  timeoutSeconds: 300,
+  environment: ['DATA_TABLE'],
+  permissions: (platform) => [listed(platform), items(platform, ['dynamodb:BatchWriteItem'])],
+});
+
+export const dataResiduePermissions = (platform: Platform): readonly Permission[] => [listed(platform)];

@@ -1,6 +1,14 @@
-import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import {
+  Destroyed,
+  defineContract,
+  type Permission,
+  type Platform,
+  Provisioned,
+  Switched,
+  TaskInput,
+} from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const ENCRYPTION_KEY = 'encryption-key';
 
@@ -62,3 +70,66 @@ export const provisionEncryptionKey = defineContract({
 export const verifyEncryptionKeyPermissions = (platform: Platform): readonly Permission[] => [
   ourKeys(platform, ['kms:DescribeKey', 'kms:ListResourceTags', 'kms:GetKeyRotationStatus']),
 ];
+
+/** Finding every key that may be the tenant's, see find-key.ts. */
+const search: Permission = {
+  actions: ['kms:ListKeys', 'kms:ListResourceTags'],
+  resources: ['*'],
+  wildcardReason:
+    'The search for a key whose CreateKey answer was lost lists all keys and reads their tags; it reads no data.',
+};
+
+export const suspendEncryptionKey = defineContract({
+  name: 'suspend-encryption-key',
+  stateName: 'Suspend encryption key',
+  repeatable:
+    'Disabling a disabled key changes nothing; a key that was never made, or is being deleted, counts as disabled.',
+  entry: 'encryption-key/suspend',
+  input: TaskInput,
+  output: Switched,
+  resource: ENCRYPTION_KEY,
+  readsLedger: true,
+  fence: [...HOLD_STATUSES, ...PURGE_STATUSES],
+  timeoutSeconds: 120,
+  environment: [],
+  permissions: (platform) => [search, ourKeys(platform, ['kms:DescribeKey', 'kms:DisableKey'])],
+});
+
+export const restoreEncryptionKey = defineContract({
+  name: 'restore-encryption-key',
+  stateName: 'Restore encryption key',
+  repeatable: 'Enabling an enabled key changes nothing.',
+  entry: 'encryption-key/restore',
+  input: TaskInput,
+  output: Switched,
+  resource: ENCRYPTION_KEY,
+  readsLedger: true,
+  fence: ['REINSTATING', ...PURGE_STATUSES],
+  environment: [],
+  permissions: (platform) => [ourKeys(platform, ['kms:DescribeKey', 'kms:EnableKey'])],
+});
+
+export const destroyEncryptionKey = defineContract({
+  name: 'destroy-encryption-key',
+  stateName: 'Destroy encryption key',
+  repeatable: 'A missing alias counts as deleted, a key that is pending deletion as scheduled; its date is read back.',
+  entry: 'encryption-key/destroy',
+  input: TaskInput,
+  output: Destroyed,
+  resource: ENCRYPTION_KEY,
+  fence: PURGE_STATUSES,
+  destructive: true,
+  timeoutSeconds: 120,
+  environment: ['KEY_DELETION_DAYS'],
+  permissions: (platform) => [
+    search,
+    ourKeys(platform, ['kms:DescribeKey', 'kms:DisableKey', 'kms:DeleteAlias', 'kms:ScheduleKeyDeletion']),
+    {
+      actions: ['kms:DeleteAlias'],
+      resources: [
+        `arn:${platform.partition}:kms:${platform.region}:${platform.account}:alias/${appId(platform.app)}/tenant/*`,
+      ],
+      wildcardReason: 'One alias per tenant below the path of this app and stage.',
+    },
+  ],
+});

@@ -6,12 +6,10 @@ import {
   EnableKeyRotationCommand,
   type KeyMetadata,
   KMSClient,
-  ListKeysCommand,
-  ListResourceTagsCommand,
   UpdateAliasCommand,
 } from '@aws-sdk/client-kms';
 import { isNamed } from '../shared/aws-errors';
-import { REPEATABLE, UNREPEATABLE } from '../shared/clients';
+import { UNREPEATABLE } from '../shared/clients';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { NotReadyError, ResourceConflictError } from '../shared/errors';
@@ -26,9 +24,9 @@ import {
 } from '../shared/names';
 import type { LedgerEntry } from '../shared/registry';
 import { provisionEncryptionKey as contract } from './contract';
+import { describeKey, isTenantsKey, keysByTags, kms } from './find-key';
 import { keyPolicy } from './key-policy';
 
-const kms = new KMSClient(REPEATABLE);
 /** CreateKey has no client token: every arrival makes a key. */
 const kmsOnce = new KMSClient(UNREPEATABLE);
 
@@ -106,17 +104,11 @@ async function create(
 
 /** The key behind the tenant's alias, if it is the tenant's. */
 async function byAlias(tenantId: string, { app }: Scope): Promise<string | undefined> {
-  let key: KeyMetadata | undefined;
-  try {
-    ({ KeyMetadata: key } = await kms.send(new DescribeKeyCommand({ KeyId: keyAlias(app, tenantId) })));
-  } catch (error) {
-    if (isNamed(error, 'NotFoundException')) return undefined;
-    throw error;
-  }
+  const key = await describeKey(keyAlias(app, tenantId));
   // A key on its way out may hold the alias for the rest of its window; ensureAlias moves the alias.
-  if (key?.KeyState === 'PendingDeletion') return undefined;
+  if (key === undefined || key.KeyState === 'PendingDeletion') return undefined;
   const keyArn = arnOf(tenantId, key);
-  if (!(await isTenants(keyArn, tenantId, app))) {
+  if (!(await isTenantsKey(keyArn, tenantId, app))) {
     throw new ResourceConflictError(
       `tenant ${tenantId}: alias ${keyAlias(app, tenantId)} belongs to ${keyArn}, which is not tagged as the tenant's`,
     );
@@ -125,48 +117,14 @@ async function byAlias(tenantId: string, { app }: Scope): Promise<string | undef
 }
 
 /**
- * After a CreateKey whose answer was lost: the oldest enabled key with the tenant's tags, the same one for every
- * searcher. Only an earlier intent leads here, so an ordinary onboarding does not pay for the listing.
+ * After a CreateKey whose answer was lost: the oldest enabled key with the tenant's tags. Only an earlier intent leads
+ * here, so an ordinary onboarding does not pay for the listing.
  */
 async function byTags(tenantId: string, intent: LedgerEntry, { app, now }: Scope): Promise<string | undefined> {
   if (now().getTime() - Date.parse(intent.attemptedAt ?? intent.since) < PROPAGATION_SECONDS * 1000) {
     throw new NotReadyError(`tenant ${tenantId}: an earlier CreateKey may not be visible yet`);
   }
-  const found: KeyMetadata[] = [];
-  let Marker: string | undefined;
-  do {
-    const page = await kms.send(new ListKeysCommand({ Limit: 1000, ...(Marker && { Marker }) }));
-    const keys = (page.Keys ?? []).flatMap(({ KeyArn }) => (KeyArn === undefined ? [] : [KeyArn]));
-    for (const batch of batches(keys, SEARCH_CONCURRENCY)) {
-      const matches = await Promise.all(
-        batch.map(async (keyArn) => ((await isTenants(keyArn, tenantId, app)) ? keyArn : undefined)),
-      );
-      for (const keyArn of matches) {
-        if (keyArn === undefined) continue;
-        const { KeyMetadata } = await kms.send(new DescribeKeyCommand({ KeyId: keyArn }));
-        if (KeyMetadata?.KeyState === 'Enabled') found.push(KeyMetadata);
-      }
-    }
-    Marker = page.Truncated ? page.NextMarker : undefined;
-  } while (Marker !== undefined);
-  const age = (key: KeyMetadata) => key.CreationDate?.getTime() ?? 0;
-  const [oldest] = found.sort((a, b) => age(a) - age(b) || String(a.KeyId).localeCompare(String(b.KeyId)));
-  return oldest?.Arn;
-}
-
-/** ListResourceTags allows 2,000 requests a second per account [KMS requests-per-second]; this stays far below. */
-const SEARCH_CONCURRENCY = 20;
-
-async function isTenants(keyArn: string, tenantId: string, app: Scope['app']): Promise<boolean> {
-  try {
-    const { Tags = [] } = await kms.send(new ListResourceTagsCommand({ KeyId: keyArn }));
-    const value = (name: string) => Tags.find(({ TagKey }) => TagKey === name)?.TagValue;
-    return value(TENANT_TAG) === tenantId && value(MANAGED_BY_TAG) === appId(app);
-  } catch (error) {
-    // AWS managed keys and keys deleted meanwhile do not show their tags: not ours.
-    if (isNamed(error, 'AccessDeniedException', 'NotFoundException')) return false;
-    throw error;
-  }
+  return (await keysByTags(tenantId, app)).find(({ KeyState }) => KeyState === 'Enabled')?.Arn;
 }
 
 /** Gives the key the tenant's alias and returns the key that has it in the end. */
@@ -185,7 +143,7 @@ async function ensureAlias(tenantId: string, keyArn: string, { app }: Scope): Pr
     await kms.send(new UpdateAliasCommand({ AliasName, TargetKeyId: keyArn }));
     return keyArn;
   }
-  if (!(await isTenants(holder, tenantId, app))) {
+  if (!(await isTenantsKey(holder, tenantId, app))) {
     throw new ResourceConflictError(
       `tenant ${tenantId}: alias ${AliasName} belongs to ${holder}, which is not tagged as the tenant's`,
     );
@@ -220,10 +178,6 @@ async function whenVisible<T>(tenantId: string, call: () => Promise<T>): Promise
       cause: error,
     });
   }
-}
-
-function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
 
 export const handler = defineStep(contract, provisionEncryptionKey);

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { defineContract, type Permission, type Platform, TaskInput } from '../shared/contract';
+import { Destroyed, defineContract, type Permission, type Platform, TaskInput } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const KNOWLEDGE_BASE = 'knowledge-base';
 
@@ -69,3 +69,36 @@ export const provisionKnowledgeBase = defineContract({
 export const verifyKnowledgeBasePermissions = (platform: Platform): readonly Permission[] => [
   knowledgeBases(platform, ['bedrock:GetKnowledgeBase', 'bedrock:ListDataSources', 'bedrock:GetDataSource']),
 ];
+
+/** Between two looks at a knowledge base that is being deleted. */
+export const DELETION_POLL_SECONDS = 30;
+
+export const destroyKnowledgeBase = defineContract({
+  name: 'destroy-knowledge-base',
+  stateName: 'Destroy knowledge base',
+  repeatable:
+    'Each run looks at what is left, takes the next step of the teardown, and leaves the rest to the next run.',
+  entry: 'knowledge-base/destroy',
+  input: TaskInput,
+  output: Destroyed,
+  resource: KNOWLEDGE_BASE,
+  fence: PURGE_STATUSES,
+  destructive: true,
+  timeoutSeconds: 60,
+  environment: [],
+  permissions: (platform) => [
+    LIST,
+    knowledgeBases(platform, [
+      'bedrock:GetKnowledgeBase',
+      'bedrock:DeleteKnowledgeBase',
+      'bedrock:ListDataSources',
+      'bedrock:GetDataSource',
+      'bedrock:UpdateDataSource',
+      'bedrock:DeleteDataSource',
+      'bedrock:ListIngestionJobs',
+      'bedrock:StopIngestionJob',
+    ]),
+  ],
+});
+
+export const knowledgeBaseResiduePermissions = (): readonly Permission[] => [LIST];

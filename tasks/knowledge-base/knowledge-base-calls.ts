@@ -44,3 +44,15 @@ export async function getDataSource(knowledgeBaseId: string, name: string): Prom
   }
   return undefined;
 }
+
+/** All data sources of a knowledge base. */
+export async function dataSourcesOf(knowledgeBaseId: string): Promise<readonly DataSource[]> {
+  const found: DataSource[] = [];
+  for await (const page of paginateListDataSources({ client: bedrock }, { knowledgeBaseId })) {
+    for (const { dataSourceId } of page.dataSourceSummaries ?? []) {
+      const { dataSource } = await bedrock.send(new GetDataSourceCommand({ knowledgeBaseId, dataSourceId }));
+      if (dataSource !== undefined) found.push(dataSource);
+    }
+  }
+  return found;
+}

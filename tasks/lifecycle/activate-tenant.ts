@@ -10,7 +10,8 @@ export async function activateTenant(
   { registry, state, now }: FencedScope<never>,
 ) {
   const at = now().toISOString();
-  const statuses = Object.fromEntries(ONBOARDING_STATUSES.map((status, position) => [`:s${position}`, status]));
+  const accepted = [...ONBOARDING_STATUSES, 'REINSTATING'];
+  const statuses = Object.fromEntries(accepted.map((status, position) => [`:s${position}`, status]));
   const activated = await registry.update(
     { tenantId, item: 'STATE' },
     {

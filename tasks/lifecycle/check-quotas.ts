@@ -7,6 +7,7 @@ import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { QuotaExceededError, StaleExecutionError, TransientError } from '../shared/errors';
 import { CONDITION_FAILED, type Registry } from '../shared/registry';
+import { CAPACITY } from './capacity';
 import { checkQuotas as contract } from './contract';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
@@ -46,8 +47,6 @@ interface Counted {
   readonly quota: string;
   readonly limit: number;
 }
-
-const CAPACITY = { pk: 'ESTATE', sk: 'CAPACITY' } as const;
 
 async function reserve({ client, table }: Registry, tenantId: string, counted: readonly Counted[]): Promise<void> {
   const names = Object.fromEntries(counted.map(({ type }, position) => [`#n${position}`, type]));

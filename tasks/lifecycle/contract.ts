@@ -4,6 +4,7 @@ import { executionArnPattern } from '../shared/arns';
 import { defineContract, type EnvironmentName, type Permission, type Platform, TaskInput } from '../shared/contract';
 import { auditRecords, registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
+import { ClaimInput, Principal, Reason } from './inputs';
 
 const executions = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
@@ -11,15 +12,7 @@ const executions = (platform: Platform, actions: readonly string[]): Permission 
   wildcardReason: 'Executions of the state machines of this app and stage; their names hold the request.',
 });
 
-/** Opaque id of who asks: an ARN, a subject, a job. Not an e-mail address: it is copied into the audit trail. */
-const Principal = z
-  .string()
-  .regex(
-    /^[\w+=,.:/-]{1,256}$/,
-    'must be 1 to 256 letters, digits or +=,.:/_- (no e-mail address: it goes into the audit trail)',
-  );
-
-const OnboardRequest = z.strictObject({
+export const OnboardRequest = z.strictObject({
   operation: z.literal('onboard'),
   tenantId: TenantId,
   /** The caller's idempotency key: the same id with the same payload gets the first answer again. */
@@ -35,13 +28,39 @@ const OnboardRequest = z.strictObject({
   requestedBy: Principal,
 });
 
+export const OffboardRequest = z.strictObject({
+  operation: z.literal('offboard'),
+  tenantId: TenantId,
+  requestId: RequestId,
+  reason: Reason,
+  /** Length of the hold, seconds. @default the stage's */
+  holdSeconds: z
+    .number()
+    .int('must be whole seconds')
+    .min(0, 'must not be negative')
+    .max(10 * 365 * 86_400, 'must be at most 10 years')
+    .optional(),
+  requestedBy: Principal,
+});
+
+/** Cancels an offboarding during its hold. */
+export const ReinstateRequest = z.strictObject({
+  operation: z.literal('reinstate'),
+  tenantId: TenantId,
+  requestId: RequestId,
+  reason: Reason,
+  requestedBy: Principal,
+});
+
 export const requestOperation = defineContract({
   name: 'request-operation',
   stateName: 'Request operation',
   repeatable:
     'requestId and payload hash decide: the same request gets its first answer again, and starts nothing twice.',
   entry: 'lifecycle/request-operation',
-  input: z.discriminatedUnion('operation', [OnboardRequest], { error: 'must be onboard' }),
+  input: z.discriminatedUnion('operation', [OnboardRequest, OffboardRequest, ReinstateRequest], {
+    error: 'must be onboard, offboard or reinstate',
+  }),
   output: z.strictObject({
     tenantId: TenantId,
     requestId: z.string(),
@@ -55,12 +74,23 @@ export const requestOperation = defineContract({
     repeated: z.boolean(),
     /** True when there was nothing to do. */
     alreadyActive: z.boolean(),
+    /** Of a tenant that is gone. */
+    tombstone: z.record(z.string(), z.string()).optional(),
   }),
-  environment: ['ONBOARD_STATE_MACHINE_ARN'],
+  environment: [
+    'ONBOARD_STATE_MACHINE_ARN',
+    'OFFBOARD_STATE_MACHINE_ARN',
+    'REINSTATE_STATE_MACHINE_ARN',
+    'HOLD_DEFAULT_SECONDS',
+    'HOLD_MINIMUM_SECONDS',
+  ],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
     ...auditRecords(platform),
-    { actions: ['states:StartExecution'], resources: [platform.onboardStateMachineArn] },
+    {
+      actions: ['states:StartExecution'],
+      resources: [platform.onboardStateMachineArn, platform.offboardStateMachineArn, platform.reinstateStateMachineArn],
+    },
     executions(platform, ['states:DescribeExecution']),
   ],
 });
@@ -71,11 +101,7 @@ export const claimTenant = defineContract({
   stateName: 'Claim tenant',
   repeatable: 'The lease belongs to the execution: claiming it again returns the same generation.',
   entry: 'lifecycle/claim-tenant',
-  input: z.strictObject({
-    request: z.strictObject({ tenantId: TenantId, requestId: RequestId }),
-    executionArn: z.string().startsWith('arn:'),
-    step: z.string(),
-  }),
+  input: ClaimInput,
   output: z.strictObject({
     tenantId: TenantId,
     requestId: RequestId,
@@ -117,7 +143,7 @@ export const verifyTenant = defineContract({
   entry: 'lifecycle/verify-tenant',
   input: TaskInput,
   output: z.strictObject({ verified: z.array(z.string()) }),
-  fence: ONBOARDING_STATUSES,
+  fence: [...ONBOARDING_STATUSES, 'REINSTATING'],
   timeoutSeconds: 60,
   environment: [...new Set(TENANT_RESOURCES.flatMap<EnvironmentName>(({ verify }) => verify?.environment ?? []))],
   permissions: (platform) => [
@@ -134,7 +160,7 @@ export const activateTenant = defineContract({
   entry: 'lifecycle/activate-tenant',
   input: TaskInput,
   output: z.strictObject({ tenantId: TenantId, requestId: RequestId, status: z.literal('ACTIVE') }),
-  fence: ONBOARDING_STATUSES,
+  fence: [...ONBOARDING_STATUSES, 'REINSTATING'],
   environment: [],
   permissions: (platform) => [registryItems(platform, ['dynamodb:UpdateItem'])],
 });
@@ -154,7 +180,7 @@ export const recordOutcome = defineContract({
   output: z.strictObject({ recorded: z.boolean() }),
   environment: [],
   permissions: (platform) => [
-    registryItems(platform, ['dynamodb:UpdateItem']),
+    registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
     executions(platform, ['states:DescribeExecution', 'states:GetExecutionHistory']),
   ],
 });

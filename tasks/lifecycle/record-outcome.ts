@@ -4,7 +4,8 @@ import { redact } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { describeErrorName } from '../shared/errors';
 import { describeExecution, sfn } from '../shared/executions';
-import { RequestId, TenantId } from '../shared/tenant';
+import type { TenantState } from '../shared/registry';
+import { RequestId, TenantId, type TenantStatus } from '../shared/tenant';
 import { recordOutcome as contract } from './contract';
 import { failureOf } from './failure';
 
@@ -35,28 +36,46 @@ export async function recordOutcome(
     },
   );
   if (!known || execution.status === 'SUCCEEDED') return { recorded: known };
+  const state = await registry.getState(tenantId);
+  if (state === undefined || !concerns(detail.executionArn, requestId, state)) return { recorded: false };
   const recorded = await registry.update(
     { tenantId, item: 'STATE' },
     {
-      status: 'ONBOARDING_FAILED',
+      status: FAILED[state.status],
       lastFailure: await describeFailure(detail.executionArn, execution, endedAt),
       updatedAt: now().toISOString(),
     },
     {
-      expression:
-        '#status IN (:requested, :provisioning, :failed) AND (#leaseOwner = :execution OR (attribute_not_exists(#leaseOwner) AND #requestId = :request))',
-      names: ['leaseOwner', 'requestId'],
-      values: {
-        ':requested': 'REQUESTED',
-        ':provisioning': 'PROVISIONING',
-        ':failed': 'ONBOARDING_FAILED',
-        ':execution': detail.executionArn,
-        ':request': requestId,
-      },
+      expression: '#generation = :generation AND #status = :status',
+      names: ['generation'],
+      values: { ':generation': state.generation, ':status': state.status },
     },
   );
   return { recorded };
 }
+
+/** The execution holds the lease, or failed before it could take the one that its request waits for. */
+const concerns = (
+  executionArn: string,
+  requestId: string,
+  { leaseOwner, requestId: current, offboarding, status }: TenantState,
+): boolean =>
+  leaseOwner === executionArn ||
+  (leaseOwner === undefined &&
+    (offboarding?.requestId === requestId || (status !== 'ACTIVE' && current === requestId)));
+
+/** What a failure makes of each status. An active tenant stays active: what failed is a repair, or an operation's start. */
+const FAILED: Readonly<Record<TenantStatus, TenantStatus>> = {
+  REQUESTED: 'ONBOARDING_FAILED',
+  PROVISIONING: 'ONBOARDING_FAILED',
+  ONBOARDING_FAILED: 'ONBOARDING_FAILED',
+  ACTIVE: 'ACTIVE',
+  OFFBOARDING: 'OFFBOARDING_FAILED',
+  PURGING: 'OFFBOARDING_FAILED',
+  OFFBOARDING_FAILED: 'OFFBOARDING_FAILED',
+  OFFBOARDED: 'OFFBOARDED',
+  REINSTATING: 'REINSTATING',
+};
 
 async function describeFailure(executionArn: string, execution: DescribeExecutionOutput, failedAt: string) {
   const failure = failureOf(await history(executionArn), {

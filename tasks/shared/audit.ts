@@ -14,7 +14,10 @@ export interface AuditRecord {
   readonly executionArn?: string;
   readonly step?: string;
   readonly resource?: { readonly type: string; readonly physicalId: string };
-  readonly outcome: 'SUCCEEDED' | 'ACCEPTED';
+  readonly outcome: 'SUCCEEDED' | 'ACCEPTED' | 'REFUSED';
+  readonly reason?: string;
+  /** ISO 8601: new end of a hold. */
+  readonly until?: string;
   /** ISO 8601 of the first time. */
   readonly at: string;
 }

@@ -12,6 +12,13 @@ export const ENVIRONMENT = {
   /** A value that CloudWatch Logs accepts; one of its own list. */
   AUDIT_RETENTION_DAYS: z.coerce.number().int().positive(),
   AUDIT_DELETION_PROTECTION: z.enum(['true', 'false']).transform((value) => value === 'true'),
+  /** Waiting time before KMS destroys a tenant's key, 7 to 30 [API_ScheduleKeyDeletion]. */
+  KEY_DELETION_DAYS: z.coerce.number().int().min(7).max(30),
+  /** Hold of an offboarding that names none, and the shortest one of a tenant that was ever active. */
+  HOLD_DEFAULT_SECONDS: z.coerce.number().int().positive(),
+  HOLD_MINIMUM_SECONDS: z.string().min(1).transform(Number).pipe(z.number().int().min(0)),
+  /** Two-person rule: whether a second principal must approve the purge. */
+  PURGE_NEEDS_APPROVAL: z.enum(['true', 'false']).transform((value) => value === 'true'),
   DATA_TABLE: z.string().min(1),
   DATA_BUCKET: z.string().min(1),
   USER_POOL_ID: z.string().min(1),
@@ -27,6 +34,8 @@ export const ENVIRONMENT = {
   STORAGE_WRITER_ROLE_ARN: z.string().startsWith('arn:'),
   ACCOUNT_ID: z.string().regex(/^\d{12}$/),
   ONBOARD_STATE_MACHINE_ARN: z.string().startsWith('arn:'),
+  OFFBOARD_STATE_MACHINE_ARN: z.string().startsWith('arn:'),
+  REINSTATE_STATE_MACHINE_ARN: z.string().startsWith('arn:'),
   /** JSON object: how many of each resource type fit, see QuotaLimits. */
   QUOTA_LIMITS: z
     .string()
@@ -69,6 +78,8 @@ export interface Platform {
   readonly vectorDomainArn: string;
   readonly knowledgeBaseRoleArn: string;
   readonly onboardStateMachineArn: string;
+  readonly offboardStateMachineArn: string;
+  readonly reinstateStateMachineArn: string;
 }
 
 /** One Allow statement of a task's role. */
@@ -110,8 +121,12 @@ export interface TaskContract<
   readonly environment: readonly Names[];
   /** Ledger type that the task writes. Gives its role UpdateItem on the registry. */
   readonly resource?: string;
+  /** True for tasks that look into that ledger and write nothing into it. */
+  readonly readsLedger?: boolean;
   /** Statuses in which the task may act; absent for tasks that stand before the fence. */
   readonly fence?: readonly TenantStatus[];
+  /** True for tasks that destroy: refused under a legal hold or before the purge has started. */
+  readonly destructive?: boolean;
   /** Lambda timeout, seconds. @default 30 */
   readonly timeoutSeconds?: number;
   /** @default 256 MiB */
@@ -123,6 +138,17 @@ export interface TaskContract<
 export const defineContract = <Input extends z.ZodType, Output extends z.ZodType, const Names extends EnvironmentName>(
   contract: TaskContract<Input, Output, Names>,
 ): TaskContract<Input, Output, Names> => contract;
+
+/** What a destroying task answers: `gone` is false while there is more; the machine runs the task again. */
+export const Destroyed = z.strictObject({
+  physicalId: z.string().min(1),
+  gone: z.boolean(),
+  /** Things removed by this run. */
+  removed: z.number().int().min(0),
+});
+
+/** What suspending and restoring tasks answer. */
+export const Switched = z.strictObject({ physicalId: z.string().min(1), ready: z.boolean() });
 
 /** What a provisioning task answers: the physical id, and whether the resource is ready to use. */
 export const Provisioned = z.strictObject({ physicalId: z.string().min(1), ready: z.literal(true) });

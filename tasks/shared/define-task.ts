@@ -17,6 +17,8 @@ import {
   errorName,
   InvalidEnvironmentError,
   InvalidInputError,
+  LegalHoldError,
+  PurgeNotAllowedError,
   StaleExecutionError,
   TenantNotRequestedError,
 } from './errors';
@@ -37,6 +39,8 @@ export interface FencedScope<Names extends EnvironmentName> extends TaskScope<Na
   /** The tenant as read by the fence check, a moment ago. */
   readonly state: TenantState;
   readonly ledger: Ledger;
+  /** Reads status, generation and legal hold again; a destroying task asks before each page. */
+  readonly assertStillAllowed: () => Promise<void>;
 }
 
 type Handler = (event: unknown, context: Pick<Context, 'awsRequestId'>) => Promise<unknown>;
@@ -100,14 +104,17 @@ export function defineStep<Output extends z.ZodType, Names extends EnvironmentNa
   run: (input: TaskInput, scope: FencedScope<Names>) => Promise<z.input<Output>>,
 ): Handler {
   return defineTask(contract, async (input, scope) => {
-    const state = await checkFence(contract, input, scope.registry);
+    const state = await checkFence(contract, input, scope);
     const ledger = scope.registry.ledger(
       input.tenantId,
       contract.resource ?? contract.name,
       input.generation,
       scope.now,
     );
-    const output = await run(input, { ...scope, state, ledger });
+    const assertStillAllowed = async () => {
+      await checkFence(contract, input, scope);
+    };
+    const output = await run(input, { ...scope, state, ledger, assertStillAllowed });
     if (isFinished(output)) {
       await writeAuditRecord(scope.env.AUDIT_BUCKET, auditRecordKey(input.tenantId, input.executionArn, input.step), {
         tenantId: input.tenantId,
@@ -126,26 +133,61 @@ export function defineStep<Output extends z.ZodType, Names extends EnvironmentNa
   });
 }
 
-/** Reads the tenant and stops a step whose execution is no longer the one that may act. */
-export async function checkFence(
-  contract: Pick<TaskContract, 'fence' | 'name'>,
+/** Reads the tenant and stops a step whose execution is no longer the one that may act, or that may not destroy. */
+async function checkFence(
+  contract: Pick<TaskContract, 'fence' | 'name' | 'destructive'>,
   input: TaskInput,
-  registry: Registry,
+  { registry, env, now }: Pick<TaskScope<never>, 'registry' | 'env' | 'now'>,
 ): Promise<TenantState> {
-  const state = await registry.getState(input.tenantId);
+  const { tenantId, generation } = input;
+  const state = await registry.getState(tenantId);
   if (state === undefined) {
-    throw new TenantNotRequestedError(`tenant ${input.tenantId}: no request is recorded for it`);
+    throw new TenantNotRequestedError(`tenant ${tenantId}: no request is recorded for it`);
   }
-  if (state.generation !== input.generation || !(contract.fence ?? []).includes(state.status)) {
+  if (state.generation !== generation || !(contract.fence ?? []).includes(state.status)) {
     throw new StaleExecutionError(
-      `tenant ${input.tenantId}: generation ${input.generation} may not ${contract.name}; the tenant is ${state.status} at generation ${state.generation}`,
+      `tenant ${tenantId}: generation ${generation} may not ${contract.name}; the tenant is ${state.status} at generation ${state.generation}`,
     );
+  }
+  if (contract.destructive !== true) return state;
+  await assertNoLegalHold(contract, input, state, { env, now });
+  if (state.purgeStartedAt === undefined) {
+    throw new PurgeNotAllowedError(`tenant ${tenantId}: its purge has not started, so nothing may ${contract.name}`);
   }
   return state;
 }
 
+/** Refuses under a legal hold. A refusal is evidence too; its key holds the hold's start: the same hold refuses the same step once. */
+export async function assertNoLegalHold(
+  { name }: Pick<TaskContract, 'name'>,
+  { tenantId, requestId, executionArn, step }: TaskInput,
+  { legalHold, requestedBy }: TenantState,
+  { env, now }: Pick<TaskScope<never>, 'env' | 'now'>,
+): Promise<void> {
+  if (legalHold === undefined) return;
+  await writeAuditRecord(
+    env.AUDIT_BUCKET,
+    auditRecordKey(tenantId, executionArn, `${step} refused ${legalHold.since}`),
+    {
+      tenantId,
+      action: name,
+      requestedBy,
+      requestId,
+      executionArn,
+      step,
+      outcome: 'REFUSED',
+      at: now().toISOString(),
+    },
+  );
+  throw new LegalHoldError(`tenant ${tenantId}: a legal hold since ${legalHold.since} forbids to ${name}`);
+}
+
 const isFinished = (output: unknown): boolean =>
-  !(typeof output === 'object' && output !== null && 'ready' in output && output.ready === false);
+  !(
+    typeof output === 'object' &&
+    output !== null &&
+    (('ready' in output && output.ready === false) || ('gone' in output && output.gone === false))
+  );
 
 const hasPhysicalId = (output: unknown): output is { physicalId: string } =>
   typeof output === 'object' && output !== null && 'physicalId' in output && typeof output.physicalId === 'string';
@@ -172,7 +214,11 @@ function parseInput<Input extends z.ZodType>(
 
 /** All issues, one clause each, by field path. Values are left out: they may be personal data. */
 const problems = (error: z.ZodError): string =>
-  error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'input'}: ${message}`).join('; ');
+  error.issues.map((issue) => `${issue.path.map(String).join('.') || 'input'}: ${messageOf(issue)}`).join('; ');
+
+/** Zod's own wording for what is missing names types; a person is told that it is required. */
+const messageOf = ({ message }: z.core.$ZodIssue): string =>
+  / received undefined$/.test(message) ? 'is required' : message;
 
 /** Only what can be an id is logged: a refused input may hold a name or an address in any field. */
 const TAGS: Readonly<Record<string, RegExp>> = {

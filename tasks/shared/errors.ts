@@ -6,6 +6,7 @@
 /** What kind of trouble it is; decides who acts. */
 export type ErrorClass =
   | 'validation'
+  | 'hold'
   | 'conflict'
   | 'quota'
   | 'access'
@@ -131,6 +132,37 @@ export class ResourceTimedOutError extends TenantLifecycleError {
     'Look at the resource named in the message in its console; redrive the execution when it is ready or gone.';
 }
 
+/** A legal hold forbids destruction. Nothing was destroyed; the refusal is in the audit trail. */
+export class LegalHoldError extends TenantLifecycleError {
+  override readonly name = 'LegalHoldError';
+  readonly errorClass = 'hold';
+  readonly nextAction =
+    'Leave the tenant as it is. When the legal hold is released (tenantctl hold legal --off), redrive the execution.';
+}
+
+/** The hold has not ended, or the purge is not approved, or the offboarding was cancelled. */
+export class PurgeNotAllowedError extends TenantLifecycleError {
+  override readonly name = 'PurgeNotAllowedError';
+  readonly errorClass = 'hold';
+  readonly nextAction =
+    'Look at the hold with tenantctl status; redrive the execution when it has ended and the purge is approved.';
+}
+
+/** The requester of an offboarding tried to approve it. */
+export class SelfApprovalError extends TenantLifecycleError {
+  override readonly name = 'SelfApprovalError';
+  readonly errorClass = 'access';
+  readonly nextAction = 'Let another principal approve the purge.';
+}
+
+/** After the purge something of the tenant is still there; lists what was found. */
+export class ResidueFoundError extends TenantLifecycleError {
+  override readonly name = 'ResidueFoundError';
+  readonly errorClass = 'verification';
+  readonly nextAction =
+    'Find out who writes for the tenant, stop it, remove what the message lists, then redrive the execution.';
+}
+
 /** AWS throttled the call. Retried. */
 export class ThrottledError extends TenantLifecycleError {
   override readonly name = 'ThrottledError';
@@ -169,6 +201,10 @@ export const ERRORS = [
   RejectedCallError,
   VerificationFailedError,
   ResourceTimedOutError,
+  LegalHoldError,
+  PurgeNotAllowedError,
+  SelfApprovalError,
+  ResidueFoundError,
   ThrottledError,
   TransientError,
   NotReadyError,

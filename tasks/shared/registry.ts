@@ -1,5 +1,12 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
-import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import { isNamed } from './aws-errors';
 import { REPEATABLE } from './clients';
 import { StaleExecutionError } from './errors';
@@ -54,12 +61,45 @@ export interface TenantState {
   readonly activatedAt?: string;
   /** True once the tenant's places in the quotas are taken. */
   readonly capacityReserved?: boolean;
+  /** Who asked for the offboarding under way, and why. */
+  readonly offboarding?: {
+    readonly requestId: string;
+    readonly requestedBy: string;
+    readonly requestedAt: string;
+    readonly reason: string;
+  };
+  /** ISO 8601: nothing is destroyed before. */
+  readonly holdUntil?: string;
+  readonly legalHold?: { readonly by: string; readonly reason: string; readonly since: string };
+  readonly purgeApproval?: { readonly by: string; readonly at: string };
+  /** ISO 8601 of the point of no return. */
+  readonly purgeStartedAt?: string;
+  /** ISO 8601, when the lease was taken. */
+  readonly leasedAt?: string;
+  /** Offboarding execution that a reinstatement took the lease from. */
+  readonly supersededExecution?: string;
+  /** What the proof of deletion found, when and where it looked. */
+  readonly proofOfDeletion?: { readonly at: string; readonly stores: readonly string[]; readonly hits: number };
+  readonly evidence?: { readonly key: string; readonly sha256: string };
+  readonly tombstone?: Tombstone;
+}
+
+/** What stays of a tenant that is gone. */
+export interface Tombstone {
+  readonly closedAt: string;
+  readonly encryptionKeyArn?: string;
+  /** ISO 8601: until then KMS could still cancel the deletion. */
+  readonly encryptionKeyDeletionDate?: string;
+  /** Object key of the evidence of deletion in the audit bucket. */
+  readonly evidenceKey: string;
+  /** SHA-256 of that object, hex. */
+  readonly evidenceSha256: string;
 }
 
 export interface LedgerEntry {
   readonly type: string;
-  /** INTENT: a create call may have been sent. DONE: the resource is known. */
-  readonly phase: 'INTENT' | 'DONE';
+  /** INTENT: a create call may have been sent. DONE: the resource is known. DESTROYED: it was, and is gone. */
+  readonly phase: 'INTENT' | 'DONE' | 'DESTROYED';
   /** Names the attempt whose create call it is; tags what that call makes. */
   readonly attemptId?: string;
   /** ISO 8601, when that call was about to be sent. */
@@ -68,6 +108,13 @@ export interface LedgerEntry {
   /** ISO 8601, when the entry was first written. */
   readonly since: string;
   readonly generation: number;
+  /** ISO 8601 and execution of the destruction. */
+  readonly destroyedAt?: string;
+  readonly destroyedBy?: string;
+  /** How many things were removed (objects, items, users), over all pages. */
+  readonly removed?: number;
+  /** ISO 8601, of a key whose deletion is scheduled. */
+  readonly deletionDate?: string;
 }
 
 export interface OperationRecord {
@@ -76,6 +123,9 @@ export interface OperationRecord {
   readonly payloadHash: string;
   readonly requestedBy: string;
   readonly requestedAt: string;
+  /** Of an offboarding: the length of its hold, and why it was asked for. */
+  readonly holdSeconds?: number;
+  readonly reason?: string;
   readonly executionArn?: string;
   readonly outcome?: string;
   readonly endedAt?: string;
@@ -215,6 +265,10 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
         present.length > 0 ? `SET ${present.map(([name]) => `#${name} = :set_${name}`).join(', ')}` : '',
         absent.length > 0 ? `REMOVE ${absent.map((name) => `#${name}`).join(', ')}` : '',
       ].join(' ');
+      const values = {
+        ...Object.fromEntries(present.map(([name, value]) => [`:set_${name}`, value])),
+        ...condition.values,
+      };
       try {
         await client.send(
           new UpdateCommand({
@@ -226,16 +280,27 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
             UpdateExpression: expression.trim(),
             ConditionExpression: condition.expression,
             ExpressionAttributeNames: names,
-            ExpressionAttributeValues: {
-              ...Object.fromEntries(present.map(([name, value]) => [`:set_${name}`, value])),
-              ...condition.values,
-            },
+            // DynamoDB refuses an empty map.
+            ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
           }),
         );
         return true;
       } catch (error) {
         if (isNamed(error, CONDITION_FAILED)) return false;
         throw error;
+      }
+    },
+
+    /** Deletes the PROFILE and the payload hashes, which were made from it. What was asked for, by whom and when stays. */
+    async erasePersonalData(tenantId: string): Promise<void> {
+      await client.send(new DeleteCommand({ TableName: table, Key: { pk: partitionKey(tenantId), sk: 'PROFILE' } }));
+      const { operations } = await this.getTenant(tenantId);
+      for (const { requestId } of operations) {
+        await this.update(
+          { tenantId, item: { operation: requestId } },
+          { payloadHash: undefined },
+          { expression: 'attribute_exists(pk)' },
+        );
       }
     },
 
@@ -267,6 +332,33 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
           const entry: LedgerEntry = { type, phase: 'INTENT', attemptId, attemptedAt, since, generation };
           await write(entry);
           return entry;
+        },
+        /** The resource is gone; what was known of it stays for the evidence. */
+        async destroyed(
+          earlier: LedgerEntry | undefined,
+          facts: Pick<LedgerEntry, 'destroyedBy' | 'removed' | 'deletionDate' | 'physicalId'>,
+        ): Promise<void> {
+          const at = now().toISOString();
+          await write({
+            type,
+            since: at,
+            ...earlier,
+            ...facts,
+            phase: 'DESTROYED',
+            destroyedAt: earlier?.destroyedAt ?? at,
+            generation,
+          });
+        },
+        /** Adds to the count of removed things while a destruction goes on. */
+        async progress(earlier: LedgerEntry | undefined, removed: number): Promise<void> {
+          await write({
+            type,
+            phase: 'DONE',
+            since: now().toISOString(),
+            ...earlier,
+            removed: (earlier?.removed ?? 0) + removed,
+            generation,
+          });
         },
         /** After it, as soon as the physical id is known. */
         async complete(physicalId: string, earlier?: LedgerEntry): Promise<void> {

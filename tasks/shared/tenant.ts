@@ -41,6 +41,12 @@ export const ONBOARDING_STATUSES: readonly TenantStatus[] = [
   'ACTIVE',
 ];
 
+/** Statuses of a tenant whose offboarding may still be cancelled (if no purge has started). */
+export const HOLD_STATUSES: readonly TenantStatus[] = ['OFFBOARDING', 'OFFBOARDING_FAILED'];
+
+/** Statuses in which resources may be destroyed; whether the purge has started is a fact of its own, see TenantState. */
+export const PURGE_STATUSES: readonly TenantStatus[] = ['PURGING', 'OFFBOARDING_FAILED'];
+
 /** Statuses from which no onboarding is possible any more. */
 export const RETIRED_STATUSES: readonly TenantStatus[] = [
   'OFFBOARDING',

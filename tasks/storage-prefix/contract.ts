@@ -1,6 +1,6 @@
-import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const STORAGE_PREFIX = 'storage-prefix';
 
@@ -48,3 +48,40 @@ export const verifyStoragePrefixPermissions = (platform: Platform): readonly Per
   markers(platform, ['s3:GetObject']),
   absence(platform),
 ];
+
+/** Every object of every tenant: only for the task that destroys them. */
+const objects = ({ dataBucketArn }: Platform, actions: readonly string[]): Permission => ({
+  actions,
+  resources: [`${dataBucketArn}/tenants/*`],
+  wildcardReason:
+    'The task serves every tenant, one per execution, fenced by generation, purge and legal hold; it cannot read.',
+});
+
+/** Listing names, versions and uploads below the tenants' prefixes. */
+const listing = ({ dataBucketArn }: Platform): readonly Permission[] => [
+  {
+    actions: ['s3:ListBucketVersions', 's3:ListBucketMultipartUploads'],
+    resources: [dataBucketArn],
+    conditions: { StringLike: { 's3:prefix': 'tenants/*' } },
+  },
+];
+
+export const destroyStoragePrefix = defineContract({
+  name: 'destroy-storage-prefix',
+  stateName: 'Destroy storage prefix',
+  repeatable: 'Each run lists from the start what is still there; the bucket itself is the progress.',
+  entry: 'storage-prefix/destroy',
+  input: TaskInput,
+  output: Destroyed,
+  resource: STORAGE_PREFIX,
+  fence: PURGE_STATUSES,
+  destructive: true,
+  timeoutSeconds: 300,
+  environment: ['DATA_BUCKET'],
+  permissions: (platform) => [
+    ...listing(platform),
+    objects(platform, ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:AbortMultipartUpload']),
+  ],
+});
+
+export const storageResiduePermissions = listing;

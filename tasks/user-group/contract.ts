@@ -1,5 +1,14 @@
-import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import {
+  Destroyed,
+  defineContract,
+  type Permission,
+  type Platform,
+  Provisioned,
+  Switched,
+  TaskInput,
+} from '../shared/contract';
+import { registryItems } from '../shared/permissions';
+import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const USER_GROUP = 'user-group';
 export const FIRST_ADMIN = 'first-admin';
@@ -40,4 +49,76 @@ export const provisionFirstAdmin = defineContract({
 
 export const verifyUserGroupPermissions = (platform: Platform): readonly Permission[] => [
   pool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminGetUser', 'cognito-idp:AdminListGroupsForUser']),
+];
+
+export const suspendUsers = defineContract({
+  name: 'suspend-users',
+  stateName: 'Suspend users',
+  repeatable: 'What it did to a user is noted per user; a run goes on with those that are not done.',
+  entry: 'user-group/suspend',
+  input: TaskInput,
+  output: Switched,
+  resource: USER_GROUP,
+  readsLedger: true,
+  fence: [...HOLD_STATUSES, ...PURGE_STATUSES],
+  timeoutSeconds: 120,
+  environment: ['USER_POOL_ID'],
+  permissions: (platform) => [
+    registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem']),
+    pool(platform, [
+      'cognito-idp:DescribeUserPool',
+      'cognito-idp:ListUsersInGroup',
+      'cognito-idp:AdminListGroupsForUser',
+      'cognito-idp:AdminDisableUser',
+      'cognito-idp:AdminUserGlobalSignOut',
+    ]),
+  ],
+});
+
+export const restoreUsers = defineContract({
+  name: 'restore-users',
+  stateName: 'Restore users',
+  repeatable: 'Only users that the suspension disabled are enabled; enabling twice changes nothing.',
+  entry: 'user-group/restore',
+  input: TaskInput,
+  output: Switched,
+  resource: USER_GROUP,
+  readsLedger: true,
+  fence: ['REINSTATING'],
+  timeoutSeconds: 120,
+  environment: ['USER_POOL_ID'],
+  permissions: (platform) => [
+    registryItems(platform, ['dynamodb:Query', 'dynamodb:DeleteItem']),
+    pool(platform, ['cognito-idp:AdminEnableUser']),
+  ],
+});
+
+export const destroyUserGroup = defineContract({
+  name: 'destroy-user-group',
+  stateName: 'Destroy user group',
+  repeatable: 'Each run lists from the start who is still a member; a user or group that is gone counts as destroyed.',
+  entry: 'user-group/destroy',
+  input: TaskInput,
+  output: Destroyed,
+  resource: USER_GROUP,
+  fence: PURGE_STATUSES,
+  destructive: true,
+  timeoutSeconds: 120,
+  environment: ['USER_POOL_ID'],
+  permissions: (platform) => [
+    registryItems(platform, ['dynamodb:Query', 'dynamodb:DeleteItem']),
+    pool(platform, [
+      'cognito-idp:DescribeUserPool',
+      'cognito-idp:ListUsersInGroup',
+      'cognito-idp:AdminGetUser',
+      'cognito-idp:AdminListGroupsForUser',
+      'cognito-idp:AdminDeleteUser',
+      'cognito-idp:AdminRemoveUserFromGroup',
+      'cognito-idp:DeleteGroup',
+    ]),
+  ],
+});
+
+export const userResiduePermissions = (platform: Platform): readonly Permission[] => [
+  pool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminListGroupsForUser', 'cognito-idp:DescribeUserPool']),
 ];

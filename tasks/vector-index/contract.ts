@@ -1,5 +1,5 @@
-import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const VECTOR_INDEX = 'vector-index';
 
@@ -42,4 +42,27 @@ export const provisionVectorIndex = defineContract({
 
 export const verifyVectorIndexPermissions = (platform: Platform): readonly Permission[] => [
   indices(platform, ['es:GetIndex', 'es:ESHttpGet']),
+];
+
+export const destroyVectorIndex = defineContract({
+  name: 'destroy-vector-index',
+  stateName: 'Destroy vector index',
+  repeatable: 'An index that is not there counts as destroyed, if its domain is there.',
+  entry: 'vector-index/destroy',
+  input: TaskInput,
+  output: Destroyed,
+  resource: VECTOR_INDEX,
+  fence: PURGE_STATUSES,
+  destructive: true,
+  timeoutSeconds: 60,
+  environment: ['VECTOR_DOMAIN_NAME'],
+  permissions: (platform) => [
+    indices(platform, ['es:DeleteIndex', 'es:ESHttpDelete']),
+    { actions: ['es:DescribeDomain'], resources: [platform.vectorDomainArn] },
+  ],
+});
+
+export const vectorIndexResiduePermissions = (platform: Platform): readonly Permission[] => [
+  ...verifyVectorIndexPermissions(platform),
+  { actions: ['es:DescribeDomain'], resources: [platform.vectorDomainArn] },
 ];

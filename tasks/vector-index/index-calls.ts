@@ -1,4 +1,10 @@
-import { CreateIndexCommand, GetIndexCommand, OpenSearchClient } from '@aws-sdk/client-opensearch';
+import {
+  CreateIndexCommand,
+  DeleteIndexCommand,
+  DescribeDomainCommand,
+  GetIndexCommand,
+  OpenSearchClient,
+} from '@aws-sdk/client-opensearch';
 import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
 import { FIELDS } from './contract';
@@ -75,3 +81,30 @@ const EXPECTED: readonly (readonly [path: string, value: (shape: IndexShape) => 
 
 const read = (value: unknown, path: string): unknown =>
   path.split('.').reduce<unknown>((node, key) => (node as Record<string, unknown> | undefined)?.[key], value);
+
+/**
+ * Deletes an index; false when there was none. "Not found" is also what a missing domain says, so the domain is asked: a
+ * wrong variable must not pass for a finished teardown.
+ */
+export async function deleteIndex(DomainName: string, IndexName: string): Promise<boolean> {
+  try {
+    await opensearch.send(new DeleteIndexCommand({ DomainName, IndexName }));
+    return true;
+  } catch (error) {
+    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
+    await opensearch.send(new DescribeDomainCommand({ DomainName }));
+    return false;
+  }
+}
+
+/** Whether there is an index of that name, with whatever settings; as for deleteIndex, its domain must be there. */
+export async function indexExists(DomainName: string, IndexName: string): Promise<boolean> {
+  try {
+    await opensearch.send(new GetIndexCommand({ DomainName, IndexName }));
+    return true;
+  } catch (error) {
+    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
+    await opensearch.send(new DescribeDomainCommand({ DomainName }));
+    return false;
+  }
+}

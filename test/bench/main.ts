@@ -11,7 +11,7 @@ import { coldRequireTimes } from './cold-require';
 const ROOT = join(__dirname, '../..');
 
 /** Tenants that are there already when the cost of one more is measured a second time. */
-const MANY = Number(process.env["MANY"] ?? 1000);
+const MANY = Number(process.env['MANY'] ?? 1000);
 /** Onboardings at once while the estate is filled. */
 const CONCURRENCY = 20;
 

@@ -105,7 +105,7 @@ describe('progress', () => {
 
     expect(lines.slice(-3).map((line) => line.slice(14))).toEqual([
       'failed     Provision vector index: QuotaExceededError: plain text',
-      'aborted    Provision user group (another branch failed)',
+      'aborted    Provision user group (not finished)',
       'failed     execution (10 s): QuotaExceededError',
     ]);
   });

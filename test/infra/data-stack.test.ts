@@ -150,11 +150,13 @@ describe('the data stack', () => {
 
     expect(roles(statements[0], 'ArnEquals')).toEqual([
       'role/tenant-lifecycle-dev-provision-vector-index',
+      'role/tenant-lifecycle-dev-destroy-vector-index',
       'role/tenant-lifecycle-dev-verify-tenant',
+      'role/tenant-lifecycle-dev-prove-tenant-gone',
     ]);
     expect(roles(statements[1], 'ArnEquals')).toEqual(['role/tenant-lifecycle-dev-knowledge-base']);
     expect(statements[2]).toMatchObject({ Effect: 'Deny', Action: 'es:ESHttp*' });
-    expect(roles(statements[2], 'ArnNotEquals')).toHaveLength(3);
+    expect(roles(statements[2], 'ArnNotEquals')).toHaveLength(5);
     expect(statements.flatMap(({ Action }) => listed(Action))).not.toContain('es:*');
   });
 

@@ -1,6 +1,7 @@
 import { Match } from 'aws-cdk-lib/assertions';
 import { CONTRACTS } from '../../infra/contracts';
 import { BASE_ENVIRONMENT } from '../../tasks/shared/contract';
+import { functionsOf, synthesizedDefinition } from '../state-machines/definition';
 import { aStage, everyStage, listed, propertiesOf, roleStatements } from './a-stage';
 
 describe('every task function', () => {
@@ -66,12 +67,16 @@ describe('every role', () => {
     expect(managed).toEqual([]);
   });
 
-  it('cannot scan a table, delete anything, or reach a key outside the app', () => {
+  it('cannot scan a table, nor delete anything unless it is in a task that destroys', () => {
+    const destroying = [...CONTRACTS.filter(({ destructive }) => destructive === true), { name: 'restore-users' }].map(
+      ({ name }) => `tenant-lifecycle-prod-${name}`,
+    );
     const forbidden =
-      /^(dynamodb:(Scan|BatchWriteItem|DeleteItem|PartiQL)|s3:Delete|kms:(ScheduleKeyDeletion|DisableKey)|.*:Delete(?!LogDelivery))/;
+      /^(dynamodb:(Scan|BatchWriteItem|DeleteItem|PartiQL)|s3:Delete|s3:Abort|kms:ScheduleKeyDeletion|.*:Delete(?!LogDelivery))/;
     const found = statements.flatMap(({ role, statement }) =>
       listed(statement.Action)
         .filter((action) => forbidden.test(action))
+        .filter((action) => !destroying.includes(role) || /Scan|PartiQL/.test(action))
         .map((action) => `${role} ${action}`),
     );
 
@@ -111,34 +116,39 @@ describe('every role', () => {
   });
 });
 
-describe('the onboarding machine', () => {
+describe.each(['onboard', 'offboard', 'reinstate'])('the machine that is to %s', (operation) => {
   const { lifecycle } = aStage('prod');
 
   it('is a traced Standard machine that logs everything to a vended log group', () => {
     lifecycle.hasResourceProperties('AWS::StepFunctions::StateMachine', {
-      StateMachineName: 'tenant-lifecycle-prod-onboard-tenant',
+      StateMachineName: `tenant-lifecycle-prod-${operation}-tenant`,
       StateMachineType: 'STANDARD',
       TracingConfiguration: { Enabled: true },
       LoggingConfiguration: { Level: 'ALL', IncludeExecutionData: true },
     });
     lifecycle.hasResourceProperties('AWS::Logs::LogGroup', {
-      LogGroupName: '/aws/vendedlogs/states/tenant-lifecycle-prod-onboard-tenant',
+      LogGroupName: `/aws/vendedlogs/states/tenant-lifecycle-prod-${operation}-tenant`,
     });
   });
 
   it('may invoke the functions of its steps and no others', () => {
     const invoked = roleStatements(aStage('prod'))
-      .filter(({ role }) => role === 'tenant-lifecycle-prod-onboard-tenant')
+      .filter(({ role }) => role === `tenant-lifecycle-prod-${operation}-tenant`)
       .flatMap(({ statement }) =>
         listed(statement.Action).includes('lambda:InvokeFunction') ? listed(statement.Resource) : [],
       )
       .map((resource) => (resource as { 'Fn::GetAtt': [string] })['Fn::GetAtt'][0].replace(/Function[0-9A-F]{8}$/, ''));
-    const steps = CONTRACTS.filter(({ name }) => !['request-operation', 'record-outcome'].includes(name));
 
     expect(invoked.sort()).toEqual(
-      steps.map(({ name }) => name.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase())).sort(),
+      [...functionsOf(synthesizedDefinition(`${operation}-tenant`))]
+        .map((name) => name.replace(/(?:^|-)([a-z])/g, (_, letter: string) => letter.toUpperCase()))
+        .sort(),
     );
   });
+});
+
+describe('the rule for ended executions', () => {
+  const { lifecycle } = aStage('prod');
 
   it('has its outcomes recorded: retried for hours, then kept in an encrypted queue', () => {
     lifecycle.hasResourceProperties('AWS::Events::Rule', {
@@ -165,10 +175,13 @@ describe('the outputs', () => {
   it('have the names that tenantctl and the sandbox read', () => {
     expect(Object.keys(aStage('dev').lifecycle.toJSON()['Outputs']).sort()).toEqual([
       'AuditBucketName',
+      'ChangeHoldFunctionName',
       'DataBucketName',
       'DataTableName',
+      'OffboardTenantStateMachineArn',
       'OnboardTenantStateMachineArn',
       'RegistryTableName',
+      'ReinstateTenantStateMachineArn',
       'RequestOperationFunctionName',
       'UnrecordedOutcomesQueueUrl',
       'UserPoolClientId',

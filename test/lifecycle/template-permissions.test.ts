@@ -1,7 +1,7 @@
 import { DeleteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { CallRecord } from '../../sandbox/aws/call-log';
 import { readAssembly, type TemplateResource } from '../../sandbox/deploy/assembly';
-import { onboard, onboardToTheEnd } from '../../sandbox/requests';
+import { asleep, changeHold, offboard, onboard, onboardToTheEnd, reinstate, toTheEnd } from '../../sandbox/requests';
 import { partitionKey } from '../../tasks/shared/names';
 import { ASSEMBLY } from '../support/assembly';
 import {
@@ -34,6 +34,10 @@ const ACTIONS: Readonly<Record<string, readonly string[]>> = {
   'bedrock-agent CreateKnowledgeBase': ['bedrock:CreateKnowledgeBase', 'bedrock:TagResource', 'iam:PassRole'],
   'opensearch CreateIndex': ['es:CreateIndex', 'es:ESHttpPut'],
   'opensearch GetIndex': ['es:GetIndex', 'es:ESHttpGet'],
+  'opensearch DeleteIndex': ['es:DeleteIndex', 'es:ESHttpDelete'],
+  's3 ListObjectVersions': ['s3:ListBucketVersions'],
+  's3 ListMultipartUploads': ['s3:ListBucketMultipartUploads'],
+  's3 DeleteObjects': ['s3:DeleteObject', 's3:DeleteObjectVersion'],
 };
 
 const actionsOf = ({ service, operation }: CallRecord): readonly string[] =>
@@ -54,6 +58,17 @@ const UNUSED: Readonly<Record<string, string>> = {
   'es:ESHttpPost': 'the data-plane side of the control-plane calls',
   'kms:UpdateAlias': 'moves the alias away from a key that is being deleted',
   'kms:PutKeyPolicy': 'CreateKey’s lockout check asks for it',
+  'es:DescribeDomain': 'asked when an index is gone already: its domain must not be',
+  'cognito-idp:DescribeUserPool': 'asked when a group is gone already: its pool must not be',
+  'cognito-idp:AdminRemoveUserFromGroup': 'for users who belong to further tenants',
+  'bedrock:StopIngestionJob': 'for a purge during an ingestion',
+  'bedrock:UpdateDataSource': 'for a data source that was changed by hand from RETAIN to DELETE',
+  's3:AbortMultipartUpload': 'for uploads that were never completed',
+  's3:GetObject': 'reads back what an earlier attempt has written',
+  'kms:ListKeys': 'the search for a key whose CreateKey answer was lost',
+  'kms:ListResourceTags': 'the search for a key whose CreateKey answer was lost',
+  'kms:DisableKey': 'for a key that was enabled by hand after the hold began',
+  'states:DescribeExecution': 'asks whether the owner of a lease still runs',
   'sqs:SendMessage': 'Lambda’s own, for events that failed for good',
 };
 
@@ -105,6 +120,51 @@ async function useEveryPath(): Promise<void> {
   await onboard(app(), aRequest({ tenantId: 'failed-one', requestId: 'request-2' }));
   await app().machines.settled(executionArnOf(app(), { tenantId: 'failed-one', requestId: 'request-2' }));
   await redriveToTheEnd(app(), failed.executionArn);
+  await offboardOnEveryPath();
+}
+
+const DAYS = 86_400_000;
+
+/** A hold that is shortened, outlives its execution, is cancelled; a purge of a tenant with data, and of a half-made one. */
+async function offboardOnEveryPath(): Promise<void> {
+  const leave = (tenantId: string, requestId: string, holdSeconds: number) =>
+    offboard(app(), { tenantId, requestId, reason: 'contract ended', holdSeconds });
+  const year = 365 * 86_400;
+  const cancelled = await leave('standard-one', 'leave-1', year);
+  await asleep(app(), cancelled.executionArn);
+  const back = await reinstate(app(), { tenantId: 'standard-one', requestId: 'stay-1', reason: 'contract renewed' });
+  await toTheEnd(app(), back.executionArn);
+
+  const shortened = await leave('premium-one', 'leave-1', year);
+  await asleep(app(), shortened.executionArn);
+  const until = new Date(app().clock.now() + DAYS).toISOString();
+  const change = { tenantId: 'premium-one', requestId: 'sooner', requestedBy: 'operator' };
+  await changeHold(app(), { ...change, change: 'set-hold', until });
+  await leaseOwnerAsleep('premium-one');
+  await app().clock.advance(2 * DAYS);
+  await leaseOwnerGone('premium-one');
+
+  const long = await leave('failed-one', 'leave-1', year);
+  await asleep(app(), long.executionArn);
+  await app().clock.advance(301 * DAYS);
+  await toTheEnd(app(), long.executionArn);
+}
+
+const leaseOwnerOf = async (tenantId: string) =>
+  (await app().services.dynamodb.dump(app().output('RegistryTableName'))).find(
+    (item) => item['sk'] === 'STATE' && item['tenantId'] === tenantId,
+  )?.['leaseOwner'] as string | undefined;
+
+async function leaseOwnerAsleep(tenantId: string): Promise<void> {
+  for (let owner = await leaseOwnerOf(tenantId); ; owner = await leaseOwnerOf(tenantId)) {
+    if (owner?.includes('-g') && app().machines.describe(owner).status === 'RUNNING') return asleep(app(), owner);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function leaseOwnerGone(tenantId: string): Promise<void> {
+  const owner = await leaseOwnerOf(tenantId);
+  if (owner !== undefined) await toTheEnd(app(), owner);
 }
 
 /** As after a restore of the registry from a backup: the next execution has to find what is there. */

@@ -30,9 +30,11 @@ export interface Definition {
 }
 
 /** The synthesized definition, its references replaced by ARNs that name what they refer to. */
-export function synthesizedDefinition(): Definition {
+export function synthesizedDefinition(machineName = 'onboard-tenant'): Definition {
   const stage = aStage('dev');
-  const [[, machine] = ['', {}]] = propertiesOf(stage, 'AWS::StepFunctions::StateMachine');
+  const machines = propertiesOf(stage, 'AWS::StepFunctions::StateMachine');
+  const [, machine = {}] =
+    machines.find(([, { StateMachineName }]) => String(StateMachineName).endsWith(machineName)) ?? [];
   const { 'Fn::Join': join } = machine['DefinitionString'] as { 'Fn::Join': [string, (string | Reference)[]] };
   return JSON.parse(join[1].map((part) => (typeof part === 'string' ? part : resolved(part))).join('')) as Definition;
 
@@ -51,3 +53,37 @@ export const statesOf = ({ States }: Definition): [string, State][] =>
     [name, state] as [string, State],
     ...(state.Branches ?? []).flatMap(statesOf),
   ]);
+
+/** Names of the tasks that the definition calls. */
+export const functionsOf = (definition: Definition): ReadonlySet<string> =>
+  new Set(
+    statesOf(definition).flatMap(([, { Parameters }]) =>
+      Parameters === undefined ? [] : [Parameters.FunctionName.replace(/^.*:tenant-lifecycle-[a-z]+-/, '')],
+    ),
+  );
+
+/** Transitions of the longest way through, each state entered once. */
+export function longest({ StartAt, States }: Definition): number {
+  const from = (name: string | undefined, seen: readonly string[]): number => {
+    const state = name === undefined || seen.includes(name) ? undefined : States[name];
+    if (name === undefined || state === undefined) return 0;
+    const inside = (state.Branches ?? []).reduce((sum, branch) => sum + longest(branch), 0);
+    return 1 + inside + Math.max(0, ...next(state).map((following) => from(following, [...seen, name])));
+  };
+  return from(StartAt, []);
+}
+
+const next = ({ Next, Default, Choices = [] }: State): readonly string[] =>
+  [Next, Default, ...Choices.map(({ Next: chosen }) => chosen)].filter((name) => name !== undefined);
+
+/** States of the way that every choice's default takes, branches included. */
+export function defaultPath({ StartAt, States }: Definition): readonly string[] {
+  const path: string[] = [];
+  let name: string | undefined = StartAt;
+  while (name !== undefined && !path.includes(name)) {
+    const state: State | undefined = States[name];
+    path.push(name, ...(state?.Branches ?? []).flatMap(defaultPath));
+    name = state?.Next ?? state?.Default;
+  }
+  return path;
+}

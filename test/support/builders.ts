@@ -14,6 +14,13 @@ export const AUDIT_BUCKET = 'audit-bucket';
 export const DATA_BUCKET = 'data-bucket';
 export const STATE_MACHINE_ARN = `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:tenant-lifecycle-dev-onboard-tenant`;
 
+export const OFFBOARD_MACHINE_ARN = STATE_MACHINE_ARN.replace('onboard-tenant', 'offboard-tenant');
+export const REINSTATE_MACHINE_ARN = STATE_MACHINE_ARN.replace('onboard-tenant', 'reinstate-tenant');
+
+/** Of the machine that the name's first word says. */
+export const anExecutionArnOf = (name: string): string =>
+  `${STATE_MACHINE_ARN.replace(':stateMachine:', ':execution:').replace('onboard-tenant', `${name.split('--')[0]}-tenant`)}:${name}`;
+
 export const anExecutionArn = (name = 'onboard--acme--request-1'): string =>
   `${STATE_MACHINE_ARN.replace(':stateMachine:', ':execution:')}:${name}`;
 
@@ -41,6 +48,12 @@ export const anEnvironment = (): Record<string, string> => ({
   STORAGE_WRITER_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/storage-writer`,
   ACCOUNT_ID: ACCOUNT,
   ONBOARD_STATE_MACHINE_ARN: STATE_MACHINE_ARN,
+  OFFBOARD_STATE_MACHINE_ARN: OFFBOARD_MACHINE_ARN,
+  REINSTATE_STATE_MACHINE_ARN: REINSTATE_MACHINE_ARN,
+  HOLD_DEFAULT_SECONDS: String(30 * 86_400),
+  HOLD_MINIMUM_SECONDS: String(7 * 86_400),
+  PURGE_NEEDS_APPROVAL: 'true',
+  KEY_DELETION_DAYS: '7',
   QUOTA_LIMITS: JSON.stringify({ 'encryption-key': 10, 'vector-index': 10, 'knowledge-base': 2, 'user-group': 10 }),
 });
 
@@ -51,6 +64,39 @@ export function setEnvironment(changes: Readonly<Record<string, string | undefin
     else process.env[name] = value;
   }
 }
+
+/** A tenant in the middle of its purge. */
+export const aPurgedTenant = (changes: Partial<TenantState> = {}): Partial<TenantState> => ({
+  status: 'PURGING',
+  operation: 'offboard',
+  requestId: 'request-2',
+  requestedBy: 'ops/one',
+  leaseOwner: anExecutionArnOf('offboard--acme--request-2'),
+  leasedAt: '2026-01-02T00:00:00.000Z',
+  activatedAt: '2026-01-01T00:10:00.000Z',
+  offboarding: {
+    requestId: 'request-2',
+    requestedBy: 'ops/one',
+    requestedAt: '2026-01-02T00:00:00.000Z',
+    reason: 'contract ended',
+  },
+  holdUntil: '2026-02-01T00:00:00.000Z',
+  purgeApproval: { by: 'ops/two', at: '2026-01-03T00:00:00.000Z' },
+  purgeStartedAt: '2026-02-01T00:00:01.000Z',
+  ...changes,
+});
+
+/** A tenant that sleeps in its hold. */
+export const aHeldTenant = (changes: Partial<TenantState> = {}): Partial<TenantState> => {
+  const { purgeStartedAt: _started, purgeApproval: _approval, ...held } = aPurgedTenant();
+  return { ...held, status: 'OFFBOARDING', ...changes };
+};
+
+export const aLegalHold = { by: 'counsel/one', reason: 'case 17', since: '2026-01-15T00:00:00.000Z' } as const;
+
+/** What a step of the offboarding in aPurgedTenant gets. */
+export const anOffboardingInput = (changes: Partial<TaskInput> = {}): TaskInput =>
+  aTaskInput({ requestId: 'request-2', executionArn: anExecutionArnOf('offboard--acme--request-2'), ...changes });
 
 export const aContext = () => ({ awsRequestId: 'invocation-1' });
 

@@ -1,12 +1,23 @@
-import { GetCommand, PutCommand, QueryCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  BatchWriteCommand,
+  DeleteCommand,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb';
 import type { AwsStub } from 'aws-sdk-client-mock';
+import batchWriteItem from 'dynalite/actions/batchWriteItem';
+import deleteItem from 'dynalite/actions/deleteItem';
 import getItem from 'dynalite/actions/getItem';
 import putItem from 'dynalite/actions/putItem';
 import query from 'dynalite/actions/query';
 import updateItem from 'dynalite/actions/updateItem';
 import { create, type Store } from 'dynalite/db';
 import { checkTypes, checkValidations } from 'dynalite/validations';
+import * as batchWriteItemRules from 'dynalite/validations/batchWriteItem';
+import * as deleteItemRules from 'dynalite/validations/deleteItem';
 import * as getItemRules from 'dynalite/validations/getItem';
 import * as putItemRules from 'dynalite/validations/putItem';
 import * as queryRules from 'dynalite/validations/query';
@@ -22,6 +33,8 @@ interface Rules {
 }
 
 const ACTIONS = {
+  BatchWrite: [batchWriteItem, batchWriteItemRules],
+  Delete: [deleteItem, deleteItemRules],
   Get: [getItem, getItemRules],
   Put: [putItem, putItemRules],
   Query: [query, queryRules],
@@ -70,6 +83,8 @@ export async function serveTables(mock: unknown, ...names: readonly string[]): P
     return plain(answer);
   };
   const stub = mock as Stub;
+  stub.on(BatchWriteCommand as never).callsFake(serve('BatchWrite'));
+  stub.on(DeleteCommand as never).callsFake(serve('Delete'));
   stub.on(GetCommand as never).callsFake(serve('Get'));
   stub.on(PutCommand as never).callsFake(serve('Put'));
   stub.on(QueryCommand as never).callsFake(serve('Query'));

@@ -166,7 +166,7 @@ describe('claim-tenant', () => {
 
     await expect(run).rejects.toMatchObject({
       name: 'TenantNotRequestedError',
-      message: `tenant ${request.tenantId}: request ${request.requestId} is not recorded`,
+      message: `tenant ${request.tenantId}: request ${request.requestId} is not recorded as an onboarding`,
     });
     expect(dynamodb.commandCalls(UpdateCommand)).toHaveLength(0);
   });

@@ -6,6 +6,7 @@ import { RETIRED_STATUSES } from '../../../tasks/shared/tenant';
 import { anAwsError } from '../../support/aws-errors';
 import {
   aContext,
+  aHeldTenant,
   anExecutionArn,
   anOperationItem,
   aStateItem,
@@ -146,8 +147,7 @@ describe('record-outcome', () => {
   const NOT_ITS_OWN: readonly (readonly [when: string, item: object])[] = [
     ['another execution has the lease', aStateItem({ leaseOwner: anExecutionArn('newer') })],
     ['another request came after it', withoutLease],
-    ['the tenant is ACTIVE', aStateItem({ status: 'ACTIVE' })],
-    ...RETIRED_STATUSES.map((status) => [`the tenant is ${status}`, aStateItem({ status })] as const),
+    ...RETIRED_STATUSES.map((status) => [`the tenant is ${status}`, aStateItem({ ...aHeldTenant(), status })] as const),
   ];
   it.each(NOT_ITS_OWN)('leaves the tenant alone when %s', async (_, before) => {
     await tables.put(REGISTRY_TABLE, before);
@@ -156,6 +156,21 @@ describe('record-outcome', () => {
 
     expect(await state()).toEqual(before);
     expect(await operation()).toMatchObject({ outcome: 'FAILED' });
+  });
+
+  it.each([
+    ['ACTIVE', 'ACTIVE'],
+    ['OFFBOARDING', 'OFFBOARDING_FAILED'],
+    ['PURGING', 'OFFBOARDING_FAILED'],
+    ['OFFBOARDING_FAILED', 'OFFBOARDING_FAILED'],
+    ['REINSTATING', 'REINSTATING'],
+    ['OFFBOARDED', 'OFFBOARDED'],
+  ] as const)('notes the failure of the execution that has the lease: %s becomes %s', async (before, after) => {
+    await tables.put(REGISTRY_TABLE, aStateItem({ status: before }));
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: true });
+
+    expect(await state()).toMatchObject({ status: after, lastFailure: { error: 'QuotaExceededError' } });
   });
 
   it('does not let a late event of an earlier execution hide how the request ended later', async () => {

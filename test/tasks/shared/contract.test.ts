@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { LIFECYCLE_CONTRACTS } from '../../../tasks/lifecycle/contract';
-import { RESOURCES, resourcesOf, TENANT_RESOURCES } from '../../../tasks/resources';
+import { CONTRACTS as ALL } from '../../../infra/contracts';
+import { RESOURCE_VERBS, RESOURCES, resourcesOf, TEARDOWN, TENANT_RESOURCES } from '../../../tasks/resources';
 import {
   ENVIRONMENT,
   type EnvironmentName,
@@ -9,13 +9,19 @@ import {
   type TaskContract,
   TaskInput,
 } from '../../../tasks/shared/contract';
-import { ONBOARDING_STATUSES, RETIRED_STATUSES, STATUSES } from '../../../tasks/shared/tenant';
-import { ACCOUNT, APP, anEnvironment, aTaskInput, REGION, STATE_MACHINE_ARN } from '../../support/builders';
+import { ONBOARDING_STATUSES, PURGE_STATUSES, RETIRED_STATUSES, STATUSES } from '../../../tasks/shared/tenant';
+import {
+  ACCOUNT,
+  APP,
+  anEnvironment,
+  aTaskInput,
+  OFFBOARD_MACHINE_ARN,
+  REGION,
+  REINSTATE_MACHINE_ARN,
+  STATE_MACHINE_ARN,
+} from '../../support/builders';
 
-const CONTRACTS: readonly TaskContract<never>[] = [
-  ...TENANT_RESOURCES.map(({ provision }) => provision as unknown as TaskContract<never>),
-  ...LIFECYCLE_CONTRACTS.map((contract) => contract as unknown as TaskContract<never>),
-];
+const CONTRACTS = ALL as unknown as readonly TaskContract<never>[];
 const CASES = CONTRACTS.map((contract) => [contract.name, contract] as const);
 
 const PLATFORM: Platform = {
@@ -32,6 +38,8 @@ const PLATFORM: Platform = {
   vectorDomainArn: `arn:aws:es:${REGION}:${ACCOUNT}:domain/vectors`,
   knowledgeBaseRoleArn: `arn:aws:iam::${ACCOUNT}:role/knowledge-base`,
   onboardStateMachineArn: STATE_MACHINE_ARN,
+  offboardStateMachineArn: OFFBOARD_MACHINE_ARN,
+  reinstateStateMachineArn: REINSTATE_MACHINE_ARN,
 };
 
 describe('every contract', () => {
@@ -44,7 +52,8 @@ describe('every contract', () => {
     '%s has a readable state name, a handler file and a reason why it may be repeated',
     (name, contract) => {
       expect(contract.stateName).toMatch(/^[A-Z][a-z ]{1,39}$/);
-      expect(contract.stateName.toLowerCase().replaceAll(' ', '-')).toBe(name);
+      if (!['hand-over', 'prove-tenant-gone'].includes(name))
+        expect(contract.stateName.toLowerCase().replaceAll(' ', '-')).toBe(name);
       expect(existsSync(join(__dirname, '../../../tasks', `${contract.entry}.ts`))).toBe(true);
       expect(contract.repeatable).toMatch(/^\w.+\.$/);
     },
@@ -53,11 +62,13 @@ describe('every contract', () => {
   it.each(CASES)(
     '%s gives a reason for every wildcard in its permissions, and has none for a whole service',
     (_, contract) => {
+      const mayDestroy = contract.destructive === true || ['restore-users'].includes(contract.name);
       for (const { actions, resources, conditions, wildcardReason } of contract.permissions(PLATFORM)) {
         if ([...actions, ...resources].some((text) => text.includes('*')))
           expect(wildcardReason).toMatch(/^[A-Z].+\.$/);
         for (const action of actions) expect(action).toMatch(/^[a-z0-9-]+:[A-Za-z]+$/);
-        if (actions.some((action) => /Delete|Schedule/.test(action))) throw new Error(`${actions.join()} destroys`);
+        if (!mayDestroy && actions.some((action) => /Delete|Schedule|Abort/.test(action)))
+          throw new Error(`${actions.join()} destroys`);
         expect(conditions === undefined || Object.keys(conditions).length > 0).toBe(true);
       }
     },
@@ -89,6 +100,29 @@ describe('the list of resources', () => {
 
     expect(premium).toEqual(RESOURCES.map(({ type }) => type));
     expect(standard).toEqual(premium?.filter((type) => type !== 'knowledge-base'));
+  });
+});
+
+describe('the teardown', () => {
+  it('destroys every resource but the audit log, the key last, and each only in a purge', () => {
+    const destroyed = TEARDOWN.map(({ type }) => type as string);
+    const elsewhere = ['encryption-key', 'first-admin', 'audit-log'];
+
+    expect([...destroyed, ...elsewhere].sort()).toEqual(TENANT_RESOURCES.map(({ type }) => type).sort());
+    for (const { type, destroy } of TEARDOWN) {
+      expect(destroy).toMatchObject({ resource: type, destructive: true, fence: PURGE_STATUSES });
+    }
+  });
+
+  it('lets nothing of a tenant be made in a status in which it may be destroyed', () => {
+    expect(PURGE_STATUSES.filter((status) => ONBOARDING_STATUSES.includes(status))).toEqual([]);
+  });
+
+  it('marks every verb that destroys', () => {
+    const verbs = RESOURCE_VERBS.filter(({ name }) => name.startsWith('destroy-'));
+
+    expect(verbs).toHaveLength(6);
+    expect(verbs.every(({ destructive }) => destructive === true)).toBe(true);
   });
 });
 
@@ -130,6 +164,9 @@ describe('ENVIRONMENT', () => {
     ['AUDIT_DELETION_PROTECTION', 'false', false],
     ['AUDIT_RETENTION_DAYS', '365', 365],
     ['VECTOR_REPLICAS', '0', 0],
+    ['KEY_DELETION_DAYS', '7', 7],
+    ['KEY_DELETION_DAYS', '30', 30],
+    ['HOLD_MINIMUM_SECONDS', '0', 0],
     ['QUOTA_LIMITS', '{"knowledge-base":100}', { 'knowledge-base': 100 }],
   ])('reads %s=%s as %p', (name, value, expected) => {
     expect(parse(name, value).data).toEqual(expected);
@@ -139,6 +176,11 @@ describe('ENVIRONMENT', () => {
     ['AUDIT_DELETION_PROTECTION', 'yes'],
     ['AUDIT_RETENTION_DAYS', 'ever'],
     ['AUDIT_RETENTION_DAYS', '0'],
+    ['KEY_DELETION_DAYS', '6'],
+    ['KEY_DELETION_DAYS', '31'],
+    ['HOLD_DEFAULT_SECONDS', '0'],
+    ['HOLD_MINIMUM_SECONDS', '-1'],
+    ['PURGE_NEEDS_APPROVAL', 'yes'],
     ['QUOTA_LIMITS', '{'],
     ['QUOTA_LIMITS', '{"knowledge-base":-1}'],
     ['QUOTA_LIMITS', '[1]'],

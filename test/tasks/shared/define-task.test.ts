@@ -8,31 +8,52 @@ import { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { z } from 'zod';
+import { CONTRACTS } from '../../../infra/contracts';
 import * as auditLog from '../../../tasks/audit-log/provision';
+import * as seal from '../../../tasks/audit-log/seal';
+import * as destroyData from '../../../tasks/data-partition/destroy';
 import * as dataPartition from '../../../tasks/data-partition/provision';
+import * as destroyKey from '../../../tasks/encryption-key/destroy';
 import * as encryptionKey from '../../../tasks/encryption-key/provision';
+import * as restoreKey from '../../../tasks/encryption-key/restore';
+import * as suspendKey from '../../../tasks/encryption-key/suspend';
+import * as destroyKnowledgeBase from '../../../tasks/knowledge-base/destroy';
 import * as knowledgeBase from '../../../tasks/knowledge-base/provision';
 import * as activate from '../../../tasks/lifecycle/activate-tenant';
+import * as changeHold from '../../../tasks/lifecycle/change-hold';
+import * as checkHold from '../../../tasks/lifecycle/check-hold';
 import * as checkQuotas from '../../../tasks/lifecycle/check-quotas';
+import * as claimOffboarding from '../../../tasks/lifecycle/claim-offboarding';
+import * as claimPurge from '../../../tasks/lifecycle/claim-purge';
+import * as claimReinstatement from '../../../tasks/lifecycle/claim-reinstatement';
 import * as claim from '../../../tasks/lifecycle/claim-tenant';
-import { LIFECYCLE_CONTRACTS } from '../../../tasks/lifecycle/contract';
+import * as close from '../../../tasks/lifecycle/close-tenant';
+import * as handOver from '../../../tasks/lifecycle/hand-over';
+import * as prove from '../../../tasks/lifecycle/prove-tenant-gone';
 import * as recordOutcome from '../../../tasks/lifecycle/record-outcome';
 import * as requestOperation from '../../../tasks/lifecycle/request-operation';
 import * as verify from '../../../tasks/lifecycle/verify-tenant';
-import { TENANT_RESOURCES } from '../../../tasks/resources';
 import { BASE_ENVIRONMENT, defineContract, TaskInput } from '../../../tasks/shared/contract';
 import { defineStep, defineTask } from '../../../tasks/shared/define-task';
 import { NotReadyError } from '../../../tasks/shared/errors';
-import { ONBOARDING_STATUSES, RETIRED_STATUSES } from '../../../tasks/shared/tenant';
+import { ONBOARDING_STATUSES, STATUSES } from '../../../tasks/shared/tenant';
+import * as destroyStorage from '../../../tasks/storage-prefix/destroy';
 import * as storagePrefix from '../../../tasks/storage-prefix/provision';
+import * as destroyUsers from '../../../tasks/user-group/destroy';
 import * as userGroup from '../../../tasks/user-group/provision';
 import * as firstAdmin from '../../../tasks/user-group/provision-first-admin';
+import * as restoreUsers from '../../../tasks/user-group/restore';
+import * as suspendUsers from '../../../tasks/user-group/suspend';
+import * as destroyIndex from '../../../tasks/vector-index/destroy';
 import * as vectorIndex from '../../../tasks/vector-index/provision';
 import { anAwsError } from '../../support/aws-errors';
 import {
   AUDIT_BUCKET,
   aContext,
+  aLegalHold,
   anExecutionArn,
+  anOffboardingInput,
+  aPurgedTenant,
   aRequest,
   aStateItem,
   aTaskInput,
@@ -54,12 +75,23 @@ const clients = [
   mockClient(CloudWatchLogsClient),
   mockClient(SFNClient),
 ];
+const fenceOf = (name: string) => CONTRACTS.find((contract) => contract.name === name)?.fence ?? [];
 const awsCalls = () =>
   clients.flatMap((client) => client.calls().map(({ args: [command] }) => command.constructor.name));
 let tables: Tables;
 let output: Output;
 
 type Handler = (event: unknown, context: ReturnType<typeof aContext>) => Promise<unknown>;
+
+const DESTRUCTIVE: readonly (readonly [name: string, handler: Handler])[] = [
+  ['destroy-knowledge-base', destroyKnowledgeBase.handler],
+  ['destroy-vector-index', destroyIndex.handler],
+  ['destroy-storage-prefix', destroyStorage.handler],
+  ['destroy-data-partition', destroyData.handler],
+  ['destroy-user-group', destroyUsers.handler],
+  ['destroy-encryption-key', destroyKey.handler],
+  ['close-tenant', close.handler],
+];
 
 const STEPS: readonly (readonly [name: string, handler: Handler])[] = [
   ['provision-encryption-key', encryptionKey.handler],
@@ -73,6 +105,15 @@ const STEPS: readonly (readonly [name: string, handler: Handler])[] = [
   ['check-quotas', checkQuotas.handler],
   ['verify-tenant', verify.handler],
   ['activate-tenant', activate.handler],
+  ['suspend-users', suspendUsers.handler],
+  ['restore-users', restoreUsers.handler],
+  ['suspend-encryption-key', suspendKey.handler],
+  ['restore-encryption-key', restoreKey.handler],
+  ['check-hold', checkHold.handler],
+  ['claim-purge', claimPurge.handler],
+  ['seal-audit-log', seal.handler],
+  ['prove-tenant-gone', prove.handler],
+  ...DESTRUCTIVE,
 ];
 const aClaim = (changes: object = {}) => ({
   request: { tenantId: 'acme', requestId: 'request-1', ...changes },
@@ -80,11 +121,17 @@ const aClaim = (changes: object = {}) => ({
   step: 'Claim tenant',
 });
 const anEnd = () => ({ detail: { executionArn: anExecutionArn(), status: 'FAILED' } });
+const CHANGE = { tenantId: 'acme', requestId: 'request-1', requestedBy: 'ops/two' };
+
 const TASKS: readonly (readonly [name: string, handler: Handler, input: object])[] = [
   ...STEPS.map(([name, handler]) => [name, handler, aTaskInput()] as const),
   ['claim-tenant', claim.handler, aClaim()],
   ['request-operation', requestOperation.handler, aRequest()],
   ['record-outcome', recordOutcome.handler, anEnd()],
+  ['claim-offboarding', claimOffboarding.handler, aClaim()],
+  ['claim-reinstatement', claimReinstatement.handler, aClaim()],
+  ['hand-over', handOver.handler, aTaskInput()],
+  ['change-hold', changeHold.handler, { ...CHANGE, change: 'approve-purge' }],
 ];
 const BAD_IDS = ['', 'Acme', 'a--b', 'a*', '*', '#', '/', '..', 'acmé', 'a'.repeat(37), 'acme\n', 7, null];
 
@@ -99,14 +146,11 @@ afterEach(() => jest.restoreAllMocks());
 
 describe('every task', () => {
   it('is in the lists from which machine and infra are built', () => {
-    const contracts = [...TENANT_RESOURCES.map(({ provision }) => provision), ...LIFECYCLE_CONTRACTS];
-
-    expect(TASKS.map(([name]) => name).sort()).toEqual(contracts.map(({ name }) => name).sort());
+    expect(TASKS.map(([name]) => name).sort()).toEqual(CONTRACTS.map(({ name }) => name).sort());
   });
 
   it.each(TASKS)('%s lists every missing variable and calls nothing', async (name, handler, input) => {
-    const contracts = [...TENANT_RESOURCES.map(({ provision }) => provision), ...LIFECYCLE_CONTRACTS];
-    const contract = contracts.find((one) => one.name === name);
+    const contract = CONTRACTS.find((one) => one.name === name);
     const needed = [...BASE_ENVIRONMENT, ...(contract?.environment ?? [])];
     setEnvironment(Object.fromEntries(needed.map((variable) => [variable, undefined])));
 
@@ -162,12 +206,12 @@ describe('every step', () => {
   });
 
   it.each(STEPS)(
-    '%s stops when another generation is current, or the tenant is on its way out',
+    '%s stops when another generation is current, or the tenant’s status is none of its own',
     async (name, handler) => {
       const states = [
         { generation: 2 },
         { generation: 3, status: 'ACTIVE' as const },
-        ...RETIRED_STATUSES.map((status) => ({ status })),
+        ...STATUSES.filter((status) => !fenceOf(name).includes(status)).map((status) => ({ status })),
       ];
 
       for (const state of states) {
@@ -182,6 +226,47 @@ describe('every step', () => {
       expect(awsCalls()).toEqual(states.map(() => GetCommand.name));
     },
   );
+});
+
+describe('every step that destroys', () => {
+  it.each(DESTRUCTIVE)(
+    '%s is refused under a legal hold: typed, audited once, nothing called',
+    async (name, handler) => {
+      await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHold: aLegalHold }));
+
+      const run = () => handler(anOffboardingInput(), aContext());
+
+      await expect(run()).rejects.toMatchObject({
+        name: 'LegalHoldError',
+        message: `tenant acme: a legal hold since ${aLegalHold.since} forbids to ${name}`,
+      });
+      expect(awsCalls()).toEqual([GetCommand.name, PutObjectCommand.name]);
+      await expect(run()).rejects.toMatchObject({ name: 'LegalHoldError' });
+      const records = s3.commandCalls(PutObjectCommand).map((call) => call.args[0].input);
+      expect(new Set(records.map(({ Key }) => Key)).size).toBe(1);
+      expect(JSON.parse(String(records[0]?.Body))).toMatchObject({
+        action: name,
+        outcome: 'REFUSED',
+        tenantId: 'acme',
+      });
+    },
+  );
+
+  it.each(DESTRUCTIVE)('%s is refused before the purge has started', async (_, handler) => {
+    const { purgeStartedAt: _started, ...tenant } = aPurgedTenant();
+    await tables.put(REGISTRY_TABLE, aStateItem(tenant));
+
+    await expect(handler(anOffboardingInput(), aContext())).rejects.toMatchObject({ name: 'PurgeNotAllowedError' });
+    expect(awsCalls()).toEqual([GetCommand.name]);
+  });
+
+  it('are all that the contracts call destructive', () => {
+    expect(DESTRUCTIVE.map(([name]) => name).sort()).toEqual(
+      CONTRACTS.filter(({ destructive }) => destructive === true)
+        .map(({ name }) => name)
+        .sort(),
+    );
+  });
 });
 
 const A_RESOURCE = 'user-group';

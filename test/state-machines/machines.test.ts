@@ -2,7 +2,7 @@ import validate from 'asl-validator';
 import { CONTRACTS } from '../../infra/contracts';
 import { ERRORS } from '../../tasks/shared/errors';
 import { aStage, propertiesOf } from '../infra/a-stage';
-import { type Definition, type State, statesOf, synthesizedDefinition } from './definition';
+import { defaultPath, functionsOf, longest, statesOf, synthesizedDefinition } from './definition';
 
 /** Error names that Lambda and Step Functions themselves report [concepts-error-handling, bp-lambda-serviceexception]. */
 const AWS_ERRORS = [
@@ -17,26 +17,26 @@ const AWS_ERRORS = [
   'States.Timeout',
 ];
 
-const definition = synthesizedDefinition();
-const states = statesOf(definition);
-const tasks = states.filter(([, { Type }]) => Type === 'Task');
+const MACHINES = ['onboard-tenant', 'offboard-tenant', 'reinstate-tenant'] as const;
+const definitions = MACHINES.map((name) => [name, synthesizedDefinition(name)] as const);
+const [[, onboard], [, offboard], [, reinstate]] = definitions as [
+  (typeof definitions)[number],
+  (typeof definitions)[number],
+  (typeof definitions)[number],
+];
+const allTasks = definitions
+  .flatMap(([, definition]) => statesOf(definition))
+  .filter(([, { Type }]) => Type === 'Task');
 
-describe('onboard-tenant', () => {
+describe.each(definitions)('%s', (_machine, definition) => {
+  const states = statesOf(definition);
+  const tasks = states.filter(([, { Type }]) => Type === 'Task');
+
   it('is valid Amazon States Language', () => {
     const result = validate(structuredClone(definition), { checkPaths: true, checkArn: true });
 
     expect(result.errorsText('\n')).toBe('');
     expect(result.isValid).toBe(true);
-  });
-
-  it('has a state for every contract but those outside the machine', () => {
-    const outside = ['Request operation', 'Record outcome'];
-
-    expect(tasks.map(([name]) => name).sort()).toEqual(
-      CONTRACTS.map(({ stateName }) => stateName)
-        .filter((name) => !outside.includes(name))
-        .sort(),
-    );
   });
 
   it('names states uniquely, in at most 40 characters', () => {
@@ -53,10 +53,6 @@ describe('onboard-tenant', () => {
 
   it('ends failed where it failed: nothing catches, nothing is a Fail state', () => {
     expect(states.filter(([, { Type, Catch }]) => Type === 'Fail' || Catch !== undefined)).toEqual([]);
-  });
-
-  it('is bounded in time', () => {
-    expect(definition.TimeoutSeconds).toBe(86_400);
   });
 
   it.each(tasks)('waits in "%s" longer than its function may run', (_, { TimeoutSeconds, Parameters }) => {
@@ -79,17 +75,81 @@ describe('onboard-tenant', () => {
 
     expect(rules.size).toBe(1);
   });
+});
 
-  it('takes at most 20 transitions for a premium tenant whose knowledge base is waited for once', () => {
+describe('the three machines', () => {
+  it('have a state for every contract but those outside of them', () => {
+    const called = new Set(definitions.flatMap(([, definition]) => [...functionsOf(definition)]));
+    const outside = ['request-operation', 'record-outcome', 'change-hold'];
+
+    expect([...called].sort()).toEqual(
+      CONTRACTS.map(({ name }) => name)
+        .filter((name) => !outside.includes(name))
+        .sort(),
+    );
+  });
+
+  it('repeat every task by the same rules', () => {
+    expect(new Set(allTasks.map(([, { Retry }]) => JSON.stringify(Retry))).size).toBe(1);
+  });
+
+  it('are bounded in time, the offboarding below the year after which AWS ends it', () => {
+    expect([onboard, offboard, reinstate].map(({ TimeoutSeconds }) => TimeoutSeconds)).toEqual([
+      86_400,
+      364 * 86_400,
+      86_400,
+    ]);
+  });
+
+  it('take few transitions', () => {
     const wait = ['Wait for knowledge base', 'Provision knowledge base', 'Is knowledge base ready?'];
 
-    expect(statesOf(definition).map(([name]) => name)).toEqual(expect.arrayContaining(wait));
-    expect(longest(definition) + wait.length).toBeLessThanOrEqual(20);
+    expect(statesOf(onboard).map(([name]) => name)).toEqual(expect.arrayContaining(wait));
+    expect(longest(onboard) + wait.length).toBeLessThanOrEqual(20);
+    expect(defaultPath(offboard).length).toBeLessThanOrEqual(25);
+    expect(longest(reinstate)).toBeLessThanOrEqual(25);
+  });
+
+  it('destroy in an order in which nothing loses what its own deletion needs', () => {
+    const steps = defaultPath(offboard).filter((name) =>
+      /^(Suspend|Hold|Check|Claim|Restore|Destroy|Disable|Prove|Seal|Close)/.test(name),
+    );
+
+    expect(steps.filter((name) => !name.includes(':'))).toEqual([
+      'Claim offboarding',
+      'Suspend users',
+      'Suspend encryption key',
+      'Hold',
+      'Check hold',
+      'Claim purge',
+      'Restore encryption key',
+      'Destroy knowledge base',
+      'Disable encryption key for good',
+      'Destroy vector index',
+      'Destroy storage prefix',
+      'Destroy data partition',
+      'Destroy user group',
+      'Prove tenant is gone',
+      'Destroy encryption key',
+      'Seal audit log',
+      'Close tenant',
+    ]);
+  });
+
+  it('sleep until an instant that the record says, and lead every way to destruction through Claim purge', () => {
+    const ways = Object.entries(offboard.States).filter(([name, { Next, Default, Choices = [] }]) =>
+      [Next, Default, ...Choices.map((choice) => choice.Next)].some((to) => to === 'Restore encryption key')
+        ? name
+        : '',
+    );
+
+    expect(offboard.States['Hold']).toMatchObject({ Type: 'Wait', TimestampPath: '$.holdUntil' });
+    expect(ways.map(([name]) => name)).toEqual(['Claim purge']);
   });
 });
 
 describe('the shared retriers', () => {
-  const retriers = tasks[0]?.[1].Retry ?? [];
+  const retriers = allTasks[0]?.[1].Retry ?? [];
   const named = retriers.flatMap(({ ErrorEquals }) => ErrorEquals);
   const ours: readonly string[] = ERRORS.map((ErrorType) => new ErrorType('').name);
 
@@ -109,8 +169,11 @@ describe('the shared retriers', () => {
     ['VerificationFailedError', 105],
     ['AccessDeniedError', 465],
   ])('give consistency its time, and end: %s after %i s', (name, seconds) => {
-    const { IntervalSeconds = 0, BackoffRate = 1, MaxAttempts = 0 } =
-      retriers.find(({ ErrorEquals }) => ErrorEquals.includes(name)) ?? {};
+    const {
+      IntervalSeconds = 0,
+      BackoffRate = 1,
+      MaxAttempts = 0,
+    } = retriers.find(({ ErrorEquals }) => ErrorEquals.includes(name)) ?? {};
 
     const waits = Array.from({ length: MaxAttempts }, (_, attempt) => IntervalSeconds * BackoffRate ** attempt);
     expect(waits.reduce((sum, wait) => sum + wait, 0)).toBe(seconds);
@@ -121,17 +184,3 @@ describe('the shared retriers', () => {
     expect(named).not.toContain('States.TaskFailed');
   });
 });
-
-/** Transitions of the longest way through, each state entered once. */
-function longest({ StartAt, States }: Definition): number {
-  const from = (name: string | undefined, seen: readonly string[]): number => {
-    const state = name === undefined || seen.includes(name) ? undefined : States[name];
-    if (name === undefined || state === undefined) return 0;
-    const inside = (state.Branches ?? []).reduce((sum, branch) => sum + longest(branch), 0);
-    return 1 + inside + Math.max(0, ...next(state).map((following) => from(following, [...seen, name])));
-  };
-  return from(StartAt, []);
-}
-
-const next = ({ Next, Default, Choices = [] }: State): readonly string[] =>
-  [Next, Default, ...Choices.map(({ Next: chosen }) => chosen)].filter((name) => name !== undefined);

@@ -1,35 +1,47 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions';
+import {
+  DefinitionBody,
+  type IChainable,
+  LogLevel,
+  StateMachine,
+  StateMachineType,
+} from 'aws-cdk-lib/aws-stepfunctions';
 import { Construct } from 'constructs';
-import { onboardTenant } from '../../state-machines/onboard-tenant';
 import type { FunctionOf } from '../../state-machines/step';
 import type { Permission } from '../../tasks/shared/contract';
 import { stateMachineName } from '../../tasks/shared/names';
+import type { OperationName } from '../../tasks/shared/tenant';
 import type { StageConfig } from '../config';
 import { LeastPrivilegeRole, TRACING } from './least-privilege-role';
 
-export interface OnboardingProps {
+export interface LifecycleMachineProps {
   readonly config: StageConfig;
   readonly functionOf: FunctionOf;
+  readonly operation: OperationName;
+  readonly comment: string;
+  readonly timeout: Duration;
+  /** Builds the definition from the functions of its steps. */
+  define(scope: Construct, functionOf: FunctionOf): IChainable;
 }
 
-/** An onboarding takes minutes; a day bounds one whose retries and waits go on and on, and leaves room for AWS incidents. */
-const TIMEOUT = Duration.days(1);
-
-/** The onboard-tenant state machine, with its log and a role that may invoke the functions of its steps and nothing else. */
-export class Onboarding extends Construct {
+/** One state machine, with its log and a role that may invoke the functions of its steps and nothing else. */
+export class LifecycleMachine extends Construct {
   readonly stateMachine: StateMachine;
 
-  constructor(scope: Construct, id: string, { config, functionOf }: OnboardingProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, functionOf, operation, comment, timeout, define }: LifecycleMachineProps,
+  ) {
     super(scope, id);
     const { partition, region, account } = Stack.of(this);
-    const name = stateMachineName(config.app, 'onboard');
+    const name = stateMachineName(config.app, operation);
 
     const called = new Set<IFunction>();
-    const definition = onboardTenant(this, (contract) => {
+    const definition = define(this, (contract) => {
       const found = functionOf(contract);
       called.add(found);
       return found;
@@ -60,10 +72,9 @@ export class Onboarding extends Construct {
     this.stateMachine = new StateMachine(this, 'StateMachine', {
       stateMachineName: name,
       stateMachineType: StateMachineType.STANDARD,
-      comment:
-        'Onboards a tenant. Every step is safe to repeat; nothing is caught and nothing is undone: after a failure, redrive the execution.',
+      comment,
       definitionBody: DefinitionBody.fromChainable(definition),
-      timeout: TIMEOUT,
+      timeout,
       role,
       tracingEnabled: true,
       // Execution data are ids only, by design.

@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { isNamed } from '../shared/aws-errors';
+import { REPEATABLE } from '../shared/clients';
+import type { TaskInput } from '../shared/contract';
+import { defineStep, type FencedScope } from '../shared/define-task';
+import { StaleExecutionError } from '../shared/errors';
+import { auditPrefix, canonicalJson, executionNameOf } from '../shared/names';
+import { AUDIT_LOG, sealAuditLog as contract } from './contract';
+
+const s3 = new S3Client(REPEATABLE);
+
+/**
+ * Writes the evidence of deletion, once: what existed, what was destroyed when and by which execution, the zero hits of
+ * the proof, the day on which KMS destroys the key, and hashes over each part. The audit log itself is kept for its
+ * retention; it never was under the tenant's key.
+ */
+export async function sealAuditLog(
+  { tenantId, requestId, executionArn, generation }: TaskInput,
+  scope: FencedScope<never>,
+) {
+  const { env, registry, state } = scope;
+  const { resources, operations } = await registry.getTenant(tenantId);
+  const parts = {
+    resources: resources.map(({ type, phase, physicalId, since, destroyedAt, destroyedBy, removed, deletionDate }) => ({
+      type,
+      phase,
+      physicalId,
+      since,
+      destroyedAt,
+      destroyedBy,
+      removed,
+      deletionDate,
+    })),
+    proof: state.proofOfDeletion,
+    offboarding: {
+      ...state.offboarding,
+      holdUntil: state.holdUntil,
+      purgeApproval: state.purgeApproval,
+      purgeStartedAt: state.purgeStartedAt,
+    },
+    operations: operations.map(({ requestId: id, operation, requestedBy, requestedAt, executionArn: arn }) => ({
+      requestId: id,
+      operation,
+      requestedBy,
+      requestedAt,
+      executionArn: arn,
+    })),
+    kept: resources.filter(({ type }) => type === AUDIT_LOG).map(({ physicalId }) => physicalId),
+  };
+  const hashes = Object.fromEntries(
+    Object.entries(parts).map(([part, content]) => [part, sha256(canonicalJson(content ?? null))]),
+  );
+  const manifest = canonicalJson({
+    schemaVersion: 1,
+    tenantId,
+    requestId,
+    execution: executionNameOf(executionArn),
+    ...parts,
+    hashes,
+  });
+  const evidenceKey = `${auditPrefix(tenantId)}evidence-of-deletion/${requestId}.json`;
+  const evidenceSha256 = sha256(await writeOnce(env.AUDIT_BUCKET, evidenceKey, manifest));
+  const noted = await registry.update(
+    { tenantId, item: 'STATE' },
+    { evidence: { key: evidenceKey, sha256: evidenceSha256 } },
+    { expression: '#generation = :generation', names: ['generation'], values: { ':generation': generation } },
+  );
+  if (!noted)
+    throw new StaleExecutionError(`tenant ${tenantId}: a newer execution took over while the evidence was written`);
+  return { physicalId: `${env.AUDIT_BUCKET}/${evidenceKey}`, sha256: evidenceSha256 };
+}
+
+/** What stands under the key in the end: ours, or what an earlier attempt wrote, whose hash then counts. */
+async function writeOnce(Bucket: string, Key: string, Body: string): Promise<string> {
+  try {
+    await s3.send(
+      new PutObjectCommand({
+        Bucket,
+        Key,
+        Body,
+        ContentType: 'application/json',
+        IfNoneMatch: '*',
+        Metadata: { sha256: sha256(Body) },
+      }),
+    );
+    return Body;
+  } catch (error) {
+    if (!isNamed(error, 'PreconditionFailed')) throw error;
+    const { Body: stored } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+    return (await stored?.transformToString()) ?? '';
+  }
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export const handler = defineStep(contract, sealAuditLog);

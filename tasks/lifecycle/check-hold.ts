@@ -1,0 +1,31 @@
+import type { TaskInput } from '../shared/contract';
+import { defineStep, type FencedScope } from '../shared/define-task';
+import { checkHold as contract, HAND_OVER_AFTER_MS } from './offboarding-contract';
+
+const DAY_MS = 86_400_000;
+
+/** How often a hold without an end of its own (legal hold, missing approval) is looked at again. */
+const RECHECK_MS = DAY_MS;
+
+/**
+ * Decides, after each sleep, what the record says now: the hold may have been extended, a legal hold set, the approval
+ * given. Decides only; Claim purge checks the same again in the write that is the point of no return.
+ */
+export async function checkHold(
+  _input: TaskInput,
+  { env, state, now }: FencedScope<(typeof contract.environment)[number]>,
+) {
+  const at = now().getTime();
+  if (state.purgeStartedAt !== undefined) return { decision: 'purge' as const, until: now().toISOString() };
+  const holdEnds = Date.parse(state.holdUntil ?? now().toISOString());
+  const waitsForPeople =
+    state.legalHold !== undefined || (env.PURGE_NEEDS_APPROVAL && state.purgeApproval === undefined);
+  if (holdEnds <= at && !waitsForPeople) return { decision: 'purge' as const, until: now().toISOString() };
+
+  const handOverAt = Date.parse(state.leasedAt ?? now().toISOString()) + HAND_OVER_AFTER_MS;
+  if (at >= handOverAt) return { decision: 'hand over' as const, until: now().toISOString() };
+  const until = Math.max(holdEnds, waitsForPeople ? at + RECHECK_MS : at);
+  return { decision: 'wait' as const, until: new Date(Math.min(until, handOverAt)).toISOString() };
+}
+
+export const handler = defineStep(contract, checkHold);

@@ -1,0 +1,44 @@
+import type { z } from 'zod';
+import { defineTask, type TaskScope } from '../shared/define-task';
+import { PurgeNotAllowedError, TenantNotRequestedError, TenantRetiredError } from '../shared/errors';
+import { assertLeaseFree, takeLease } from './lease';
+import { claimOffboarding as contract, HAND_OVER_AFTER_MS } from './offboarding-contract';
+
+/**
+ * Takes the lease for this offboarding and starts the hold. Only the request that STATE names as the current offboarding
+ * may do so: an execution of one that was cancelled, started again by hand, is refused. The hold ends at an absolute time
+ * that later claims (a redrive, a successor) keep.
+ */
+export async function claimOffboarding(
+  { request: { tenantId, requestId }, executionArn }: z.output<typeof contract.input>,
+  { env, registry, now }: TaskScope<(typeof contract.environment)[number]>,
+) {
+  const state = await registry.getState(tenantId);
+  const operation = state && (await registry.getOperation(tenantId, requestId));
+  if (state === undefined || operation?.operation !== 'offboard') {
+    throw new TenantNotRequestedError(`tenant ${tenantId}: request ${requestId} is not recorded as an offboarding`);
+  }
+  if (state.status === 'OFFBOARDED') throw new TenantRetiredError(`tenant ${tenantId} is OFFBOARDED already`);
+  if (state.offboarding?.requestId !== requestId) {
+    throw new PurgeNotAllowedError(
+      `tenant ${tenantId}: request ${requestId} was cancelled; the tenant is ${state.status}`,
+    );
+  }
+  await assertLeaseFree(state, executionArn);
+  const holdSeconds = operation.holdSeconds ?? env.HOLD_DEFAULT_SECONDS;
+  const holdUntil = state.holdUntil ?? new Date(Date.parse(operation.requestedAt) + holdSeconds * 1000).toISOString();
+  const claimed = {
+    status: state.purgeStartedAt === undefined ? ('OFFBOARDING' as const) : ('PURGING' as const),
+    holdUntil,
+    requestId,
+    operation: operation.operation,
+    requestedBy: operation.requestedBy,
+    lastFailure: undefined,
+  };
+  const generation = await takeLease(registry, state, executionArn, claimed, now());
+  const lastLook = now().getTime() + HAND_OVER_AFTER_MS;
+  const sleepUntil = new Date(Math.min(Date.parse(holdUntil), lastLook)).toISOString();
+  return { tenantId, requestId, generation, tier: state.tier, holdUntil: sleepUntil };
+}
+
+export const handler = defineTask(contract, claimOffboarding);

@@ -1,0 +1,27 @@
+import type { TaskInput } from '../shared/contract';
+import { defineTask, type TaskScope } from '../shared/define-task';
+import { StaleExecutionError } from '../shared/errors';
+import { handOver as contract } from './offboarding-contract';
+import { startSuccessor } from './successor';
+
+/** Gives the lease back and starts the successor, before this execution reaches the age at which AWS ends it. */
+export async function handOver(
+  { tenantId, requestId, generation }: TaskInput,
+  { env, registry }: TaskScope<(typeof contract.environment)[number]>,
+) {
+  const state = await registry.getState(tenantId);
+  // The successor has claimed the tenant already; this is a repeat.
+  if (state !== undefined && state.generation > generation && state.offboarding?.requestId === requestId)
+    return { handedOver: true as const };
+  const released = await registry.update(
+    { tenantId, item: 'STATE' },
+    { leaseOwner: undefined },
+    { expression: '#generation = :generation', names: ['generation'], values: { ':generation': generation } },
+  );
+  if (!released)
+    throw new StaleExecutionError(`tenant ${tenantId}: generation ${generation} is no longer the tenant's`);
+  await startSuccessor(env.OFFBOARD_STATE_MACHINE_ARN, { tenantId, requestId, generation });
+  return { handedOver: true as const };
+}
+
+export const handler = defineTask(contract, handOver);

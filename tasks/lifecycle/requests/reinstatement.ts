@@ -1,0 +1,33 @@
+import { PurgeNotAllowedError, TenantNotRequestedError } from '../../shared/errors';
+import type { OperationRecord, TenantRecord } from '../../shared/registry';
+import { HOLD_STATUSES } from '../../shared/tenant';
+import { assertNothingRuns } from './onboarding';
+import type { RequestFor, Scope } from './request';
+import { recordOperation } from './start';
+
+/**
+ * Accepts the cancellation of an offboarding during its hold; undefined when the tenant is active. Whether it comes in
+ * time is decided by Claim reinstatement, in a conditional write that the purge's own claim competes with.
+ */
+export async function acceptReinstatement(
+  request: RequestFor<'reinstate'>,
+  hash: string,
+  { state }: TenantRecord,
+  scope: Scope,
+): Promise<OperationRecord | undefined> {
+  const { tenantId, requestId, operation, reason, requestedBy } = request;
+  if (state === undefined) throw new TenantNotRequestedError(`tenant ${tenantId}: no request is recorded for it`);
+  if (state.status === 'ACTIVE' && state.offboarding === undefined) return undefined;
+  if (state.status === 'REINSTATING') await assertNothingRuns(state, scope);
+  else if (
+    !HOLD_STATUSES.includes(state.status) ||
+    state.purgeStartedAt !== undefined ||
+    state.activatedAt === undefined
+  ) {
+    throw new PurgeNotAllowedError(
+      `tenant ${tenantId} cannot be reinstated: it is ${state.status}${state.purgeStartedAt === undefined ? '' : `, and its purge started at ${state.purgeStartedAt}`}${state.activatedAt === undefined ? ', and it never was ACTIVE' : ''}`,
+    );
+  }
+  const requestedAt = scope.now().toISOString();
+  return recordOperation(request, { requestId, operation, payloadHash: hash, requestedBy, requestedAt, reason }, scope);
+}

@@ -1,0 +1,87 @@
+import { type DescribeExecutionOutput, StartExecutionCommand } from '@aws-sdk/client-sfn';
+import { writeAuditRecord } from '../../shared/audit';
+import { isNamed } from '../../shared/aws-errors';
+import { RequestConflictError } from '../../shared/errors';
+import { describeExecution, sfn } from '../../shared/executions';
+import { auditPrefix, canonicalJson, executionName } from '../../shared/names';
+import type { OperationRecord } from '../../shared/registry';
+import type { OperationName } from '../../shared/tenant';
+import { assertSamePayload, OTHER_PAYLOAD, type Request, type Scope } from './request';
+
+/** Records the request, only if it is not there: whoever comes second finds the first one's. */
+export async function recordOperation(
+  { tenantId, requestId }: Request,
+  record: OperationRecord,
+  { registry }: Scope,
+): Promise<OperationRecord> {
+  if (await registry.putNewOperation(tenantId, record)) return record;
+  const stored = await registry.getOperation(tenantId, requestId);
+  assertSamePayload(stored?.payloadHash, record.payloadHash, tenantId, OTHER_PAYLOAD(requestId));
+  return stored ?? record;
+}
+
+/**
+ * Audits and starts a request that was accepted. The ARN stands in the request's record once both are done; a request that
+ * has it is never started again, also when Step Functions has forgotten the execution and would accept its name.
+ */
+export async function startOnce({ tenantId }: Pick<Request, 'tenantId'>, accepted: OperationRecord, scope: Scope) {
+  const { requestId, operation, requestedBy, requestedAt, executionArn, outcome, reason } = accepted;
+  if (executionArn !== undefined) {
+    const executionStatus = (await describeExecution(executionArn))?.status ?? outcome;
+    return { executionArn, ...(executionStatus && { executionStatus }) };
+  }
+  await writeAuditRecord(scope.env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.json`, {
+    tenantId,
+    action: `request-${operation}`,
+    requestedBy,
+    requestId,
+    outcome: 'ACCEPTED',
+    ...(reason && { reason }),
+    at: requestedAt,
+  });
+  return start({ operation, tenantId, requestId }, scope);
+}
+
+interface RequestIds {
+  readonly operation: OperationName;
+  readonly tenantId: string;
+  readonly requestId: string;
+}
+
+/** Name and ARN of the execution that the front door starts for a request. */
+export function executionOf({ operation, tenantId, requestId }: RequestIds, { env }: Pick<Scope, 'env'>) {
+  const stateMachineArn = {
+    onboard: env.ONBOARD_STATE_MACHINE_ARN,
+    offboard: env.OFFBOARD_STATE_MACHINE_ARN,
+    reinstate: env.REINSTATE_STATE_MACHINE_ARN,
+  }[operation];
+  const name = executionName(operation, tenantId, requestId);
+  return { stateMachineArn, name, executionArn: `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}` };
+}
+
+/** StartExecution under the request's own name: the second start of the same request finds the first. */
+async function start(request: RequestIds, scope: Scope) {
+  const { tenantId, requestId } = request;
+  const { stateMachineArn, name, executionArn } = executionOf(request, scope);
+  const input = canonicalJson({ tenantId, requestId });
+  let execution: Partial<DescribeExecutionOutput> | undefined = await describeExecution(executionArn);
+  if (execution === undefined) {
+    try {
+      await sfn.send(new StartExecutionCommand({ stateMachineArn, name, input }));
+      execution = { status: 'RUNNING', input };
+    } catch (error) {
+      // A start of the same request won meanwhile.
+      if (!isNamed(error, 'ExecutionAlreadyExists')) throw error;
+      execution = await describeExecution(executionArn);
+    }
+  }
+  if (execution?.input !== undefined && execution.input !== input) {
+    throw new RequestConflictError(`tenant ${tenantId}: execution ${name} exists with another input`);
+  }
+  await scope.registry.update(
+    { tenantId, item: { operation: requestId } },
+    { executionArn },
+    { expression: 'attribute_exists(pk)' },
+  );
+  return { executionArn, ...(execution?.status && { executionStatus: execution.status }) };
+}

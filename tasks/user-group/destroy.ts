@@ -1,0 +1,110 @@
+import {
+  AdminDeleteUserCommand,
+  AdminGetUserCommand,
+  AdminRemoveUserFromGroupCommand,
+  DeleteGroupCommand,
+  DescribeUserPoolCommand,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { isNamed } from '../shared/aws-errors';
+import type { TaskInput } from '../shared/contract';
+import { defineStep, type FencedScope } from '../shared/define-task';
+import { executionNameOf, groupName, TENANT_ATTRIBUTE } from '../shared/names';
+import { deleteSuspension, firstSuspensions } from '../shared/suspensions';
+import { destroyUserGroup as contract, FIRST_ADMIN } from './contract';
+import { belongsElsewhere, cognito, membersOf } from './members';
+
+type Scope = FencedScope<(typeof contract.environment)[number]>;
+
+/** Pages of 60 members per run, at the 25 user updates a second that Cognito allows. */
+const PAGES_PER_RUN = 4;
+
+/** Deletes the users who belong to this tenant alone, takes the others out of the group, then deletes the group. */
+export async function destroyUserGroup({ tenantId, executionArn, generation }: TaskInput, scope: Scope) {
+  const { env, ledger, registry, now, assertStillAllowed } = scope;
+  const UserPoolId = env.USER_POOL_ID;
+  const physicalId = groupName(tenantId);
+  const entry = await ledger.read();
+  let removed = 0;
+  for (let page = 0; page < PAGES_PER_RUN; page += 1) {
+    // From the start each time: deleting while paging would skip members.
+    const users = await firstMembers(UserPoolId, tenantId);
+    await assertStillAllowed();
+    if (users.length === 0) {
+      removed += await deleteUnjoinedAdmin(tenantId, scope);
+      await deleteGroup(UserPoolId, physicalId);
+      await forgetSuspensions(tenantId, registry);
+      const destroyedBy = executionNameOf(executionArn);
+      const adminLedger = registry.ledger(tenantId, FIRST_ADMIN, generation, now);
+      const admin = await adminLedger.read();
+      if (admin !== undefined) await adminLedger.destroyed(admin, { destroyedBy });
+      await ledger.destroyed(entry, {
+        physicalId,
+        destroyedBy,
+        removed: (entry?.removed ?? 0) + removed,
+      });
+      return { physicalId, gone: true, removed };
+    }
+    for (const { Username = '' } of users) await removeUser(UserPoolId, tenantId, Username);
+    removed += users.length;
+  }
+  await ledger.progress(entry, removed);
+  return { physicalId, gone: false, removed };
+}
+
+/** Members, from the start; a page may be empty and still not be the last. */
+async function firstMembers(UserPoolId: string, tenantId: string) {
+  let page = await membersOf(UserPoolId, tenantId);
+  while (page.users.length === 0 && page.next !== undefined) page = await membersOf(UserPoolId, tenantId, page.next);
+  return page.users;
+}
+
+async function forgetSuspensions(tenantId: string, registry: Scope['registry']): Promise<void> {
+  for (;;) {
+    const suspensions = await firstSuspensions(registry, tenantId, 1000);
+    if (suspensions.length === 0) return;
+    for (const { sub } of suspensions) await deleteSuspension(registry, tenantId, sub);
+  }
+}
+
+async function removeUser(UserPoolId: string, tenantId: string, Username: string): Promise<void> {
+  const elsewhere = await belongsElsewhere(UserPoolId, tenantId, Username);
+  if (elsewhere === undefined) return;
+  try {
+    if (elsewhere)
+      await cognito.send(new AdminRemoveUserFromGroupCommand({ UserPoolId, Username, GroupName: groupName(tenantId) }));
+    else await cognito.send(new AdminDeleteUserCommand({ UserPoolId, Username }));
+  } catch (error) {
+    if (!isNamed(error, 'UserNotFoundException')) throw error;
+  }
+}
+
+/** A first admin who was created but, the onboarding having failed there, never joined the group. */
+async function deleteUnjoinedAdmin(tenantId: string, { env, registry }: Scope): Promise<number> {
+  const UserPoolId = env.USER_POOL_ID;
+  const profile = await registry.getProfile(tenantId);
+  if (profile === undefined) return 0;
+  try {
+    const { Username = '', UserAttributes = [] } = await cognito.send(
+      new AdminGetUserCommand({ UserPoolId, Username: profile.adminEmail }),
+    );
+    const ours = UserAttributes.some(({ Name, Value }) => Name === TENANT_ATTRIBUTE && Value === tenantId);
+    if (!ours || (await belongsElsewhere(UserPoolId, tenantId, Username)) !== false) return 0;
+    await cognito.send(new AdminDeleteUserCommand({ UserPoolId, Username }));
+    return 1;
+  } catch (error) {
+    if (isNamed(error, 'UserNotFoundException')) return 0;
+    throw error;
+  }
+}
+
+/** "Not found" is also what a missing pool says: the pool is asked, so that a wrong variable does not pass for success. */
+async function deleteGroup(UserPoolId: string, GroupName: string): Promise<void> {
+  try {
+    await cognito.send(new DeleteGroupCommand({ UserPoolId, GroupName }));
+  } catch (error) {
+    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
+    await cognito.send(new DescribeUserPoolCommand({ UserPoolId }));
+  }
+}
+
+export const handler = defineStep(contract, destroyUserGroup);

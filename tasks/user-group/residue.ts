@@ -1,0 +1,29 @@
+import { DescribeUserPoolCommand, GetGroupCommand } from '@aws-sdk/client-cognito-identity-provider';
+import { isNamed } from '../shared/aws-errors';
+import { groupName } from '../shared/names';
+import type { FindResidue } from '../shared/residue';
+import { FIRST_ADMIN } from './contract';
+import { belongsElsewhere, cognito } from './members';
+
+/** The group, and its first admin unless they belong to another tenant by now. */
+export const userGroupResidue: FindResidue<'USER_POOL_ID'> = async ({ tenantId, env, ledger }) => {
+  const UserPoolId = env.USER_POOL_ID;
+  const admin = ledger(FIRST_ADMIN)?.physicalId;
+  const alone = admin !== undefined && (await belongsElsewhere(UserPoolId, tenantId, admin)) === false;
+  return [
+    ...((await groupExists(UserPoolId, groupName(tenantId))) ? [`group ${groupName(tenantId)} exists`] : []),
+    ...(alone ? [`user ${admin} exists`] : []),
+  ];
+};
+
+async function groupExists(UserPoolId: string, GroupName: string): Promise<boolean> {
+  try {
+    await cognito.send(new GetGroupCommand({ UserPoolId, GroupName }));
+    return true;
+  } catch (error) {
+    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
+    // A missing pool says the same, and proves nothing.
+    await cognito.send(new DescribeUserPoolCommand({ UserPoolId }));
+    return false;
+  }
+}

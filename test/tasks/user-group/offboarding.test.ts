@@ -1,0 +1,236 @@
+import {
+  AdminDeleteUserCommand,
+  AdminDisableUserCommand,
+  AdminUserGlobalSignOutCommand,
+  CognitoIdentityProviderClient,
+  DeleteGroupCommand,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { S3Client } from '@aws-sdk/client-s3';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
+import { mockClient } from 'aws-sdk-client-mock';
+import * as destroy from '../../../tasks/user-group/destroy';
+import * as restore from '../../../tasks/user-group/restore';
+import * as suspend from '../../../tasks/user-group/suspend';
+import { aLostAnswer } from '../../support/aws-errors';
+import {
+  aContext,
+  aHeldTenant,
+  aLedgerItem,
+  aLegalHold,
+  anOffboardingInput,
+  aProfileItem,
+  aPurgedTenant,
+  aStateItem,
+  PERSONAL,
+  REGISTRY_TABLE,
+  setEnvironment,
+} from '../../support/builders';
+import { captureOutput } from '../../support/output';
+import { serveTables, type Tables } from '../../support/tables';
+import { type PoolUser, serveUserPool } from '../../support/user-pool';
+
+const dynamodb = mockClient(DynamoDBDocumentClient);
+const cognito = mockClient(CognitoIdentityProviderClient);
+const s3 = mockClient(S3Client);
+let tables: Tables;
+
+const USERS: Readonly<Record<string, Partial<PoolUser>>> = {
+  one: {},
+  two: {},
+  both: { groups: ['acme', 'acme2'] },
+  before: { enabled: false },
+  other: { groups: ['acme2'] },
+};
+const enabled = (users: ReadonlyMap<string, PoolUser>) =>
+  [...users].filter(([, user]) => user.enabled).map(([sub]) => sub);
+const item = (sk: string) => tables.get(REGISTRY_TABLE, 'TENANT#acme', sk);
+const run = (task: { handler: typeof suspend.handler }) => task.handler(anOffboardingInput(), aContext());
+
+beforeEach(async () => {
+  captureOutput();
+  setEnvironment();
+  dynamodb.reset();
+  cognito.reset();
+  s3.reset();
+  tables = await serveTables(dynamodb, REGISTRY_TABLE);
+  await tables.put(REGISTRY_TABLE, aStateItem(aHeldTenant()));
+});
+
+afterEach(() => jest.restoreAllMocks());
+
+describe('suspend-users', () => {
+  it('disables and signs out the users of this tenant alone, and only signs out those of several', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+
+    expect(await run(suspend)).toEqual({ physicalId: 'acme', ready: true });
+
+    expect(enabled(users)).toEqual(['both', 'other']);
+    expect(cognito.commandCalls(AdminUserGlobalSignOutCommand).map((call) => call.args[0].input.Username)).toEqual([
+      'one',
+      'two',
+      'both',
+    ]);
+  });
+
+  it('changes nothing the second time', async () => {
+    serveUserPool(cognito, USERS);
+    await run(suspend);
+    const calls = cognito.commandCalls(AdminUserGlobalSignOutCommand).length;
+
+    await run(suspend);
+
+    expect(cognito.commandCalls(AdminUserGlobalSignOutCommand)).toHaveLength(calls);
+  });
+
+  it('goes on over more users than one run does, also when they belong to several tenants', async () => {
+    const many = Object.fromEntries(Array.from({ length: 450 }, (_, n) => [`u${n}`, { groups: ['acme', 'acme2'] }]));
+    serveUserPool(cognito, many);
+
+    const answers = [await run(suspend), await run(suspend), await run(suspend)];
+
+    expect(answers.map((answer) => (answer as { ready: boolean }).ready)).toEqual([false, false, true]);
+    expect(cognito.commandCalls(AdminDisableUserCommand)).toHaveLength(0);
+  });
+
+  it('disables again a user that a reinstatement had enabled before it died', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    await run(suspend);
+    (users.get('one') as PoolUser).enabled = true;
+
+    await run(suspend);
+
+    expect(enabled(users)).toEqual(['both', 'other']);
+  });
+
+  it('has nothing to do for a group that was never made, but not in a pool that is not there', async () => {
+    const pool = serveUserPool(cognito, USERS);
+    pool.groups.delete('acme');
+    expect(await run(suspend)).toMatchObject({ ready: true });
+
+    pool.exists = false;
+
+    await expect(run(suspend)).rejects.toMatchObject({ name: 'MissingDependencyError' });
+  });
+});
+
+describe('restore-users', () => {
+  const reinstating = () => tables.put(REGISTRY_TABLE, aStateItem({ ...aHeldTenant(), status: 'REINSTATING' }));
+
+  it('enables whom the suspension disabled, and leaves disabled who was so before', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    await run(suspend);
+    await reinstating();
+
+    expect(await run(restore)).toEqual({ physicalId: 'acme', ready: true });
+    expect(await run(restore)).toEqual({ physicalId: 'acme', ready: true });
+
+    expect(enabled(users)).toEqual(['one', 'two', 'both', 'other']);
+    expect(await item('SUSPENDED#one')).toBeUndefined();
+  });
+
+  it('also knows users whose suspension died between note and act', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    cognito.on(AdminUserGlobalSignOutCommand).rejectsOnce(aLostAnswer());
+    await expect(run(suspend)).rejects.toMatchObject({ name: 'TransientError' });
+    expect(await item('SUSPENDED#one')).toMatchObject({ phase: 'INTENT' });
+    await reinstating();
+
+    await run(restore);
+
+    expect(users.get('one')?.enabled).toBe(true);
+  });
+
+  it('leaves a user of several tenants alone whom somebody else disabled meanwhile', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    await run(suspend);
+    (users.get('both') as PoolUser).enabled = false;
+    await reinstating();
+
+    await run(restore);
+
+    expect(users.get('both')?.enabled).toBe(false);
+  });
+
+  it('passes over users deleted meanwhile', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    await run(suspend);
+    users.delete('one');
+    await reinstating();
+
+    expect(await run(restore)).toMatchObject({ ready: true });
+  });
+});
+
+describe('destroy-user-group', () => {
+  beforeEach(() => tables.put(REGISTRY_TABLE, aStateItem(aPurgedTenant())));
+
+  it('deletes users of this tenant alone, takes the others out, and deletes the group', async () => {
+    const { users, groups } = serveUserPool(cognito, USERS);
+    await tables.put(REGISTRY_TABLE, { pk: 'TENANT#acme', sk: 'SUSPENDED#one', phase: 'DONE' });
+
+    expect(await run(destroy)).toEqual({ physicalId: 'acme', gone: true, removed: 4 });
+
+    expect([...users]).toEqual([
+      ['both', { enabled: true, groups: ['acme2'] }],
+      ['other', { enabled: true, groups: ['acme2'] }],
+    ]);
+    expect([...groups]).toEqual(['acme2']);
+    expect(await item('SUSPENDED#one')).toBeUndefined();
+    expect(await item('RESOURCE#user-group')).toMatchObject({ phase: 'DESTROYED', removed: 4 });
+  });
+
+  it('is done when all is gone already, and says so again', async () => {
+    const pool = serveUserPool(cognito, { other: { groups: ['acme2'] } });
+    pool.groups.delete('acme');
+
+    expect(await run(destroy)).toMatchObject({ gone: true, removed: 0 });
+    expect(await run(destroy)).toMatchObject({ gone: true, removed: 0 });
+    expect([...pool.users.keys()]).toEqual(['other']);
+  });
+
+  it('does not take a missing pool for a missing group', async () => {
+    serveUserPool(cognito, USERS).exists = false;
+
+    await expect(run(destroy)).rejects.toMatchObject({ name: 'MissingDependencyError' });
+    expect(await item('RESOURCE#user-group')).toBeUndefined();
+  });
+
+  it('deletes a first admin who never joined, unless another tenant’s attribute is on them', async () => {
+    await tables.put(REGISTRY_TABLE, aProfileItem(), aLedgerItem({ type: 'first-admin', physicalId: 'admin' }));
+    const theirs = serveUserPool(cognito, { admin: { groups: [], tenantId: 'acme2', email: PERSONAL.adminEmail } });
+    await run(destroy);
+    expect([...theirs.users.keys()]).toEqual(['admin']);
+
+    const ours = serveUserPool(cognito, { admin: { groups: [], tenantId: 'acme', email: PERSONAL.adminEmail } });
+    await run(destroy);
+
+    expect([...ours.users.keys()]).toEqual([]);
+    expect(await item('RESOURCE#first-admin')).toMatchObject({ phase: 'DESTROYED' });
+  });
+
+  it('stops between two pages when a legal hold is set', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    let deletions = 0;
+    cognito.on(AdminDeleteUserCommand).callsFake(async ({ Username }) => {
+      users.delete(Username);
+      deletions += 1;
+      if (deletions === 2) await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHold: aLegalHold }));
+    });
+
+    await expect(run(destroy)).rejects.toMatchObject({ name: 'LegalHoldError' });
+
+    expect([...users.keys()]).toEqual(['both', 'before', 'other']);
+    expect(cognito.commandCalls(DeleteGroupCommand)).toHaveLength(0);
+  });
+
+  it('goes on page by page', async () => {
+    const many = Object.fromEntries(Array.from({ length: 11 }, (_, n) => [`u${n}`, {}]));
+    const { users } = serveUserPool(cognito, many);
+
+    expect(await run(destroy)).toEqual({ physicalId: 'acme', gone: false, removed: 8 });
+    expect(await run(destroy)).toEqual({ physicalId: 'acme', gone: true, removed: 3 });
+
+    expect(users.size).toBe(0);
+    expect(await item('RESOURCE#user-group')).toMatchObject({ removed: 11 });
+  });
+});
