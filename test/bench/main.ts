@@ -1,5 +1,6 @@
 import '../../sandbox/quiet';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { onboardToTheEnd } from '../../sandbox/requests';
 import { Sandbox } from '../../sandbox/sandbox';
 import { synthesize } from '../../sandbox/synthesize';
@@ -10,13 +11,17 @@ import { coldRequireTimes } from './cold-require';
 
 const ROOT = join(__dirname, '../..');
 
-/** Tenants that are there already when the cost of one more is measured a second time. */
-const MANY = Number(process.env['MANY'] ?? 1000);
+/** Tenants that are there already when the cost of one more is measured a second time, without `--tenants N`. */
+const MANY = 1000;
 /** Onboardings at once while the estate is filled. */
 const CONCURRENCY = 20;
 
 /** Measures and prints one JSON document. Reports only: machines differ, so nothing here passes or fails. */
 async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { tenants: { type: 'string' } } });
+  const many = Number(values.tenants ?? MANY);
+  if (!Number.isInteger(many) || many < 1)
+    throw new Error(`--tenants must be a positive number, not ${values.tenants}`);
   const began = performance.now();
   // The dev domain takes 400 indices; the bench wants a thousand.
   const assembly = await synthesize({
@@ -30,8 +35,8 @@ async function main(): Promise<void> {
   await onboardOne(sandbox, 'warm-up-premium', 'premium');
   const costWithNone = await costs(sandbox, 'early');
   const filling = performance.now();
-  await fill(sandbox, MANY);
-  const onboardingsPerSecond = round(MANY / seconds(filling));
+  await fill(sandbox, many);
+  const onboardingsPerSecond = round(many / seconds(filling));
   const costWithMany = await costs(sandbox, 'late');
   await sandbox.stop();
 
@@ -45,7 +50,7 @@ async function main(): Promise<void> {
         onboardingsPerSecond,
         callsPerOnboarding: {
           [`with ${0} tenants`]: costWithNone,
-          [`with ${MANY} tenants`]: costWithMany,
+          [`with ${many} tenants`]: costWithMany,
           equal: JSON.stringify(costWithNone) === JSON.stringify(costWithMany),
         },
         tasks,
