@@ -8,5 +8,7 @@ module.exports = {
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }] },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   setupFiles: ['<rootDir>/test/support/setup.ts'],
+  // Jest's default leaves a core free, which halves a machine of two. A third worker fills the pauses of the SDK's retries.
+  maxWorkers: 3,
   testTimeout: 60_000,
 };
