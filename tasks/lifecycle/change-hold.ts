@@ -12,10 +12,11 @@ import {
   TransientError,
 } from '../shared/errors';
 import { sfn } from '../shared/executions';
-import { auditPrefix } from '../shared/names';
+import { auditPrefix, payloadHash } from '../shared/names';
 import type { TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { changeHold as contract } from './offboarding-contract';
+import { assertSamePayload, OTHER_PAYLOAD } from './requests/request';
 import { startSuccessor } from './successor';
 
 type Change = z.output<typeof contract.input>;
@@ -33,7 +34,26 @@ export async function changeHold(change: Change, scope: Scope) {
   if (state.status === 'OFFBOARDED')
     throw new TenantRetiredError(`tenant ${tenantId} is OFFBOARDED: there is nothing left to hold`);
 
+  const { requestedBy: _by, ...payload } = change;
+  const hash = payloadHash(payload);
+  const earlier = await registry.getOperation(tenantId, requestId);
+  if (earlier !== undefined) assertSamePayload(earlier.payloadHash, hash, tenantId, OTHER_PAYLOAD(requestId));
+  // Made before: a late repeat must not make it again, over what others have changed since.
+  if (earlier?.outcome !== undefined) return answer(state);
+
   const set = attributesOf(change, state, scope);
+  // One id, one change: its audit record stands under the id, and a second one would find the place taken.
+  const record = {
+    requestId,
+    operation: change.change,
+    payloadHash: hash,
+    requestedBy,
+    requestedAt: now().toISOString(),
+  };
+  if (earlier === undefined && !(await registry.putNewOperation(tenantId, record))) {
+    const stored = await registry.getOperation(tenantId, requestId);
+    assertSamePayload(stored?.payloadHash, hash, tenantId, OTHER_PAYLOAD(requestId));
+  }
   const written = await registry.update(
     { tenantId, item: 'STATE' },
     { ...set, updatedAt: now().toISOString() },
@@ -59,15 +79,21 @@ export async function changeHold(change: Change, scope: Scope) {
   });
   if (change.change === 'set-hold') await wakeIfShortened(state, change.until, scope);
 
-  const current = (await registry.getState(tenantId)) ?? state;
-  return {
-    tenantId,
-    status: current.status,
-    legalHold: current.legalHold !== undefined,
-    ...(current.holdUntil && { holdUntil: current.holdUntil }),
-    ...(current.purgeApproval && { approvedBy: current.purgeApproval.by }),
-  };
+  await registry.update(
+    { tenantId, item: { operation: requestId } },
+    { outcome: 'SUCCEEDED', endedAt: now().toISOString() },
+    { expression: 'attribute_exists(pk)' },
+  );
+  return answer((await registry.getState(tenantId)) ?? state);
 }
+
+const answer = ({ tenantId, status, legalHold, holdUntil, purgeApproval }: TenantState) => ({
+  tenantId,
+  status,
+  legalHold: legalHold !== undefined,
+  ...(holdUntil && { holdUntil }),
+  ...(purgeApproval && { approvedBy: purgeApproval.by }),
+});
 
 function attributesOf(
   change: Change,

@@ -139,7 +139,8 @@ export const ApprovePurge = Change.extend({ change: z.literal('approve-purge') }
 export const changeHold = defineContract({
   name: 'change-hold',
   stateName: 'Change hold',
-  repeatable: 'Each change sets a state, it does not add to one: the same change twice is one change.',
+  repeatable:
+    'requestId and payload hash decide: a change that was made is not made again, another one under its id is refused.',
   entry: 'lifecycle/change-hold',
   input: z.discriminatedUnion('change', [SetHold, LegalHold, ReleaseLegalHold, ApprovePurge], {
     error: 'must be set-hold, set-legal-hold, release-legal-hold or approve-purge',
@@ -153,7 +154,7 @@ export const changeHold = defineContract({
   }),
   environment: ['HOLD_MINIMUM_SECONDS', 'OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
-    registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
+    registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
     ...auditRecords(platform),
     executions(platform, ['states:StopExecution']),
     { actions: ['states:StartExecution'], resources: [platform.offboardStateMachineArn] },

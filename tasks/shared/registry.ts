@@ -11,7 +11,7 @@ import { isNamed } from './aws-errors';
 import { REPEATABLE } from './clients';
 import { StaleExecutionError } from './errors';
 import { partitionKey } from './names';
-import type { OperationName, TenantStatus, Tier } from './tenant';
+import type { HoldChangeName, OperationName, TenantStatus, Tier } from './tenant';
 
 /**
  * The registry: the record of truth about tenants. One item collection per tenant (`pk = TENANT#<id>`), sort keys
@@ -119,7 +119,7 @@ export interface LedgerEntry {
 
 export interface OperationRecord {
   readonly requestId: string;
-  readonly operation: OperationName;
+  readonly operation: OperationName | HoldChangeName;
   readonly payloadHash: string;
   readonly requestedBy: string;
   readonly requestedAt: string;

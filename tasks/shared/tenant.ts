@@ -58,3 +58,6 @@ export const RETIRED_STATUSES: readonly TenantStatus[] = [
 
 export const OPERATIONS = ['onboard', 'offboard', 'reinstate'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
+
+/** Requests that start no execution. */
+export type HoldChangeName = 'set-hold' | 'set-legal-hold' | 'release-legal-hold' | 'approve-purge';

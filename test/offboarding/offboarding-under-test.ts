@@ -53,12 +53,26 @@ export async function offboardToTheEnd(sandbox: Sandbox, tenantId: string, reque
   return await toTheEnd(sandbox, executionArn);
 }
 
+let changes = 0;
+/** Every change is a request of its own. */
+function nextChange(): number {
+  changes += 1;
+  return changes;
+}
+
 export const change = (
   sandbox: Sandbox,
   tenantId: string,
   what: string,
   more: Readonly<Record<string, unknown>> = {},
-) => changeHold(sandbox, { change: what, tenantId, requestId: `${what}-1`, requestedBy: 'counsel', ...more });
+) =>
+  changeHold(sandbox, {
+    change: what,
+    tenantId,
+    requestId: `${what}-${nextChange()}`,
+    requestedBy: 'counsel',
+    ...more,
+  });
 
 export const setLegalHold = (sandbox: Sandbox, tenantId: string, requestId = 'case-1') =>
   change(sandbox, tenantId, 'set-legal-hold', { reason: 'case 42', requestId });

@@ -24,8 +24,12 @@ export async function recordOperation(
  * Audits and starts a request that was accepted. The ARN stands in the request's record once both are done; a request that
  * has it is never started again, also when Step Functions has forgotten the execution and would accept its name.
  */
-export async function startOnce({ tenantId }: Pick<Request, 'tenantId'>, accepted: OperationRecord, scope: Scope) {
-  const { requestId, operation, requestedBy, requestedAt, executionArn, outcome, reason } = accepted;
+export async function startOnce(
+  { tenantId, operation }: Pick<Request, 'tenantId' | 'operation'>,
+  accepted: OperationRecord,
+  scope: Scope,
+) {
+  const { requestId, requestedBy, requestedAt, executionArn, outcome, reason } = accepted;
   if (executionArn !== undefined) {
     const executionStatus = (await describeExecution(executionArn))?.status ?? outcome;
     return { executionArn, ...(executionStatus && { executionStatus }) };

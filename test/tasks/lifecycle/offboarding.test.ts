@@ -318,12 +318,33 @@ describe('change-hold', () => {
 
   it('sets a legal hold in any status, keeps its start, and releases it', async () => {
     await put(aPurgedTenant());
-    await change({ change: 'set-legal-hold', reason: 'case 17' });
+    await change({ change: 'set-legal-hold', reason: 'case 17', requestId: 'set-1' });
     const since = (await state())?.['legalHold'];
-    await change({ change: 'set-legal-hold', reason: 'case 18' });
+    await change({ change: 'set-legal-hold', reason: 'case 18', requestId: 'set-2' });
     expect((await state())?.['legalHold']).toEqual(since);
 
-    expect(await change({ change: 'release-legal-hold', reason: 'settled' })).toMatchObject({ legalHold: false });
+    const released = await change({ change: 'release-legal-hold', reason: 'settled', requestId: 'release-1' });
+
+    expect(released).toMatchObject({ legalHold: false });
+    expect(s3.calls()).toHaveLength(3);
+  });
+
+  it('refuses another change under the id of one that was audited, and changes nothing', async () => {
+    await change({ change: 'set-legal-hold', reason: 'case 17' });
+
+    const reused = change({ change: 'release-legal-hold', reason: 'settled', requestedBy: 'ops/three' });
+
+    await expect(reused).rejects.toMatchObject({ name: 'RequestConflictError' });
+    expect(await state()).toHaveProperty('legalHold');
+  });
+
+  it('does not make a change again that others have taken back since', async () => {
+    const set = { change: 'set-legal-hold', reason: 'case 17', requestId: 'set-1' };
+    await change(set);
+    await change({ change: 'release-legal-hold', reason: 'settled', requestId: 'release-1' });
+
+    expect(await change(set)).toMatchObject({ legalHold: false });
+    expect(await state()).not.toHaveProperty('legalHold');
   });
 
   it.each([
