@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import type { z } from 'zod';
+import * as z from 'zod/mini';
+import { problemOf } from '../tasks/shared/problems';
 import type { ExitCode } from './exit-code';
 import type { Output } from './output';
 import type { Target } from './target';
@@ -34,21 +35,20 @@ export const defineCommand = <Input>(command: TenantCommand<Input>): TenantComma
  * Checks a value by its contract.
  * @param flags what the fields are called on the command line, where it is not --kebab-case of the field
  */
-export function check<Schema extends z.ZodType>(
+export function check<Schema extends z.core.$ZodType>(
   schema: Schema,
   value: unknown,
   flags: Readonly<Record<string, string>> = {},
 ): Parsed<z.output<Schema>> {
-  const parsed = schema.safeParse(value);
+  const parsed = z.safeParse(schema, value);
   if (parsed.success) return { input: parsed.data };
   return { problems: parsed.error.issues.map((issue) => problem(issue, value, flags)) };
 }
 
-function problem({ path, message }: z.core.$ZodIssue, value: unknown, flags: Readonly<Record<string, string>>): string {
-  const [field] = path;
-  if (typeof field !== 'string') return message;
-  const given = (value as Readonly<Record<string, unknown>>)[field];
-  return `${flags[field] ?? flagOf(field)}: ${given === undefined ? 'is required' : message}`;
+function problem(issue: z.core.$ZodIssue, value: unknown, flags: Readonly<Record<string, string>>): string {
+  const [field] = issue.path;
+  const what = problemOf(issue, value);
+  return typeof field === 'string' ? `${flags[field] ?? flagOf(field)}: ${what}` : what;
 }
 
 const flagOf = (field: string): string => `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;

@@ -23,13 +23,13 @@ export const TargetOptions = z
   });
 export type TargetOptions = z.output<typeof TargetOptions>;
 
-export type OperationRequest = z.input<typeof requestOperation.input>;
-export type HoldChange = z.input<typeof changeHold.input>;
+export type OperationRequest = z.output<typeof requestOperation.input>;
+export type HoldChange = z.output<typeof changeHold.input>;
 export type HoldAnswer = z.output<typeof changeHold.output>;
 export type Answer = z.output<typeof Answer>;
 
 /** A newer deployment may answer with more than this version knows. */
-const Answer = requestOperation.output.loose();
+const Answer = z.looseObject(requestOperation.output.shape);
 
 /** A deployed stack, in the sandbox or on AWS: the same calls, other clients. */
 export interface Target {
@@ -71,7 +71,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     );
   };
 
-  async function invoke<Schema extends z.ZodType>(
+  async function invoke<Schema extends z.core.$ZodType>(
     name: string,
     request: unknown,
     answers: Schema,
@@ -84,7 +84,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     );
     const payload = json(Buffer.from(Payload ?? []).toString('utf8'));
     if (FunctionError !== undefined) throw refused(payload, repeat);
-    const answer = answers.safeParse(payload);
+    const answer = z.safeParse(answers, payload);
     if (answer.success) return answer.data;
     throw new UnknownOutcomeError(`${FunctionName} answered with something else than expected`, repeat);
   }

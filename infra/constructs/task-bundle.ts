@@ -29,6 +29,7 @@ export function bundleTasks(contracts: readonly Pick<TaskContract, 'name' | 'ent
     supported: { 'dynamic-import': false },
     // ES modules first: only they can be tree-shaken.
     mainFields: ['module', 'main'],
+    alias: { semver: join(__dirname, 'no-semver.ts') },
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',

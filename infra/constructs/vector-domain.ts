@@ -26,8 +26,7 @@ const LOGS = { SEARCH_SLOW_LOGS: 'search-slow', INDEX_SLOW_LOGS: 'index-slow', E
 
 /**
  * The domain that holds every tenant's vector index. It has a public endpoint, because Bedrock knowledge bases cannot
- * reach a domain in a VPC (Amazon Bedrock User Guide, "Prerequisites and permissions required for using OpenSearch Managed
- * Clusters"); requests must be signed, and the access policy names who may sign.
+ * reach a domain in a VPC [knowledge-base-setup]; requests must be signed, and the access policy names who may sign.
  *
  * Fine-grained access control is off, on purpose: it maps IAM role ARNs, and all knowledge bases share one service role, so
  * it could not tell one tenant from another. It would also take a bootstrap over the data plane that CloudFormation has no

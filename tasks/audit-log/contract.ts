@@ -1,5 +1,5 @@
-import * as z from 'zod';
-import { defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import * as z from 'zod/mini';
+import { defineContract, type Permission, type Platform, Provisioned, TaskInput, Text } from '../shared/contract';
 import { auditLogGroupName } from '../shared/names';
 import { registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
@@ -52,7 +52,7 @@ export const sealAuditLog = defineContract({
   repeatable: 'The evidence is put only where none exists (If-None-Match); what stands there is what counts.',
   entry: 'audit-log/seal',
   input: TaskInput,
-  output: z.strictObject({ physicalId: z.string().min(1), sha256: z.string().length(64) }),
+  output: z.strictObject({ physicalId: Text, sha256: z.string().check(z.length(64)) }),
   fence: PURGE_STATUSES,
   environment: [],
   permissions: (platform) => [

@@ -37,8 +37,8 @@ export interface KeyPolicyInput {
 /**
  * Policy of one tenant's key. The account may administer it and, unlike with KMS's default policy, not use it: IAM alone
  * never opens the key. Roles are matched by `aws:PrincipalArn` instead of being principals, because KMS stores a
- * principal's unique id and a role that is made again under its old name would no longer match (IAM User Guide, "AWS JSON
- * policy elements: Principal").
+ * principal's unique id and a role that is made again under its old name would no longer match
+ * [reference_policies_elements_principal].
  */
 export function keyPolicy({ partition, account, storageWriterRoleArn, knowledgeBaseRoleArn }: KeyPolicyInput) {
   const root = { AWS: `arn:${partition}:iam::${account}:root` };

@@ -1,5 +1,5 @@
-import * as z from 'zod';
-import { Destroyed, defineContract, type Permission, type Platform, TaskInput } from '../shared/contract';
+import * as z from 'zod/mini';
+import { Destroyed, defineContract, type Permission, type Platform, TaskInput, Text } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
 import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
@@ -32,7 +32,7 @@ export const provisionKnowledgeBase = defineContract({
   entry: 'knowledge-base/provision',
   input: TaskInput,
   /** `ready` is false while Bedrock is still creating; the machine waits and runs the task again. */
-  output: z.strictObject({ physicalId: z.string().min(1), ready: z.boolean() }),
+  output: z.strictObject({ physicalId: Text, ready: z.boolean() }),
   resource: KNOWLEDGE_BASE,
   fence: ONBOARDING_STATUSES,
   timeoutSeconds: 60,

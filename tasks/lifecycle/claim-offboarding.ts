@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type { z } from 'zod/mini';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { PurgeNotAllowedError, TenantNotRequestedError, TenantRetiredError } from '../shared/errors';
 import { assertLeaseFree, takeLease } from './lease';

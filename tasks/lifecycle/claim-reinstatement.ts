@@ -1,5 +1,5 @@
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
-import type { z } from 'zod';
+import type { z } from 'zod/mini';
 import { isNamed } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { PurgeNotAllowedError, TenantNotRequestedError } from '../shared/errors';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type { z } from 'zod/mini';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { TenantNotRequestedError, TenantRetiredError } from '../shared/errors';
 import { RETIRED_STATUSES } from '../shared/tenant';

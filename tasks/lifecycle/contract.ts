@@ -1,10 +1,18 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { TENANT_RESOURCES } from '../resources';
 import { executionArnPattern } from '../shared/arns';
-import { defineContract, type EnvironmentName, type Permission, type Platform, TaskInput } from '../shared/contract';
+import {
+  Arn,
+  defineContract,
+  type EnvironmentName,
+  Generation,
+  type Permission,
+  type Platform,
+  TaskInput,
+} from '../shared/contract';
 import { auditRecords, registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
-import { ClaimInput, Principal, Reason } from './inputs';
+import { ClaimInput, oneOf, Principal, Reason } from './inputs';
 
 const executions = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
@@ -17,13 +25,13 @@ export const OnboardRequest = z.strictObject({
   tenantId: TenantId,
   /** The caller's idempotency key: the same id with the same payload gets the first answer again. */
   requestId: RequestId,
-  displayName: z
-    .string()
-    .min(1, 'must not be empty')
-    .max(128, 'must have at most 128 characters')
-    .regex(/^\P{C}*$/u, 'must not hold control characters')
-    .refine((name) => name.trim().length > 0, 'must not be blank'),
-  adminEmail: z.email('must be an e-mail address').max(128, 'must have at most 128 characters'),
+  displayName: z.string().check(
+    z.minLength(1, 'must not be empty'),
+    z.maxLength(128, 'must have at most 128 characters'),
+    z.regex(/^\P{C}*$/u, 'must not hold control characters'),
+    z.refine((name) => name.trim().length > 0, 'must not be blank'),
+  ),
+  adminEmail: z.email('must be an e-mail address').check(z.maxLength(128, 'must have at most 128 characters')),
   tier: Tier,
   requestedBy: Principal,
 });
@@ -34,12 +42,11 @@ export const OffboardRequest = z.strictObject({
   requestId: RequestId,
   reason: Reason,
   /** Length of the hold, seconds. @default the stage's */
-  holdSeconds: z
-    .number()
-    .int('must be whole seconds')
-    .min(0, 'must not be negative')
-    .max(10 * 365 * 86_400, 'must be at most 10 years')
-    .optional(),
+  holdSeconds: z.optional(
+    z
+      .int('must be whole seconds')
+      .check(z.minimum(0, 'must not be negative'), z.maximum(10 * 365 * 86_400, 'must be at most 10 years')),
+  ),
   requestedBy: Principal,
 });
 
@@ -58,24 +65,26 @@ export const requestOperation = defineContract({
   repeatable:
     'requestId and payload hash decide: the same request gets its first answer again, and starts nothing twice.',
   entry: 'lifecycle/request-operation',
-  input: z.discriminatedUnion('operation', [OnboardRequest, OffboardRequest, ReinstateRequest], {
-    error: 'must be onboard, offboard or reinstate',
-  }),
+  input: oneOf(
+    'operation',
+    [OnboardRequest, OffboardRequest, ReinstateRequest],
+    'must be onboard, offboard or reinstate',
+  ),
   output: z.strictObject({
     tenantId: TenantId,
     requestId: z.string(),
     operation: z.string(),
     /** The tenant's status now. */
     status: z.string(),
-    executionArn: z.string().optional(),
+    executionArn: z.optional(z.string()),
     /** Step Functions' word for the execution: RUNNING, SUCCEEDED, FAILED … */
-    executionStatus: z.string().optional(),
+    executionStatus: z.optional(z.string()),
     /** True when this request was accepted before. */
     repeated: z.boolean(),
     /** True when there was nothing to do. */
     alreadyActive: z.boolean(),
     /** Of a tenant that is gone. */
-    tombstone: z.record(z.string(), z.string()).optional(),
+    tombstone: z.optional(z.record(z.string(), z.string())),
   }),
   environment: [
     'ONBOARD_STATE_MACHINE_ARN',
@@ -105,7 +114,7 @@ export const claimTenant = defineContract({
   output: z.strictObject({
     tenantId: TenantId,
     requestId: RequestId,
-    generation: z.number().int().positive(),
+    generation: Generation,
     tier: Tier,
   }),
   environment: [],
@@ -173,7 +182,7 @@ export const recordOutcome = defineContract({
   /** EventBridge event "Step Functions Execution Status Change", the members that are used. */
   input: z.object({
     detail: z.object({
-      executionArn: z.string().startsWith('arn:'),
+      executionArn: Arn,
       status: z.enum(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),
     }),
   }),

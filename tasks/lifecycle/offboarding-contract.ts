@@ -1,10 +1,17 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { TEARDOWN } from '../resources';
 import { executionArnPattern } from '../shared/arns';
-import { defineContract, type EnvironmentName, type Permission, type Platform, TaskInput } from '../shared/contract';
+import {
+  defineContract,
+  type EnvironmentName,
+  Generation,
+  type Permission,
+  type Platform,
+  TaskInput,
+} from '../shared/contract';
 import { auditRecords, registryItems } from '../shared/permissions';
 import { HOLD_STATUSES, PURGE_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
-import { ClaimInput, Principal, Reason } from './inputs';
+import { ClaimInput, oneOf, Principal, Reason } from './inputs';
 
 const executions = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
@@ -15,7 +22,7 @@ const executions = (platform: Platform, actions: readonly string[]): Permission 
 const Claim = z.strictObject({
   tenantId: TenantId,
   requestId: RequestId,
-  generation: z.number().int().positive(),
+  generation: Generation,
   tier: Tier,
 });
 
@@ -32,7 +39,7 @@ export const claimOffboarding = defineContract({
   entry: 'lifecycle/claim-offboarding',
   input: ClaimInput,
   /** `holdUntil` is where the first sleep ends; a longer hold is looked at again there. */
-  output: Claim.extend({ holdUntil: Instant }),
+  output: z.extend(Claim, { holdUntil: Instant }),
   environment: ['HOLD_DEFAULT_SECONDS'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
@@ -131,10 +138,10 @@ export const claimReinstatement = defineContract({
 });
 
 const Change = z.strictObject({ tenantId: TenantId, requestId: RequestId, requestedBy: Principal });
-export const SetHold = Change.extend({ change: z.literal('set-hold'), until: Instant });
-export const LegalHold = Change.extend({ change: z.literal('set-legal-hold'), reason: Reason });
-export const ReleaseLegalHold = Change.extend({ change: z.literal('release-legal-hold'), reason: Reason });
-export const ApprovePurge = Change.extend({ change: z.literal('approve-purge') });
+export const SetHold = z.extend(Change, { change: z.literal('set-hold'), until: Instant });
+export const LegalHold = z.extend(Change, { change: z.literal('set-legal-hold'), reason: Reason });
+export const ReleaseLegalHold = z.extend(Change, { change: z.literal('release-legal-hold'), reason: Reason });
+export const ApprovePurge = z.extend(Change, { change: z.literal('approve-purge') });
 
 export const changeHold = defineContract({
   name: 'change-hold',
@@ -142,15 +149,17 @@ export const changeHold = defineContract({
   repeatable:
     'requestId and payload hash decide: a change that was made is not made again, another one under its id is refused.',
   entry: 'lifecycle/change-hold',
-  input: z.discriminatedUnion('change', [SetHold, LegalHold, ReleaseLegalHold, ApprovePurge], {
-    error: 'must be set-hold, set-legal-hold, release-legal-hold or approve-purge',
-  }),
+  input: oneOf(
+    'change',
+    [SetHold, LegalHold, ReleaseLegalHold, ApprovePurge],
+    'must be set-hold, set-legal-hold, release-legal-hold or approve-purge',
+  ),
   output: z.strictObject({
     tenantId: TenantId,
     status: z.string(),
-    holdUntil: z.string().optional(),
+    holdUntil: z.optional(z.string()),
     legalHold: z.boolean(),
-    approvedBy: z.string().optional(),
+    approvedBy: z.optional(z.string()),
   }),
   environment: ['HOLD_MINIMUM_SECONDS', 'OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [

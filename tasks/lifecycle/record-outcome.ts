@@ -1,5 +1,5 @@
 import { type DescribeExecutionOutput, GetExecutionHistoryCommand, type HistoryEvent } from '@aws-sdk/client-sfn';
-import type { z } from 'zod';
+import type { z } from 'zod/mini';
 import { redact } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { describeErrorName } from '../shared/errors';

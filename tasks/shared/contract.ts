@@ -1,53 +1,66 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import type { App } from './names';
 import { RequestId, TenantId, type TenantStatus } from './tenant';
 
+/** A string with something in it. */
+export const Text = z.string().check(z.minLength(1));
+export const Arn = z.string().check(z.startsWith('arn:'));
+const Positive = z.pipe(z.coerce.number(), z.int().check(z.positive()));
+/** Not coerced: an empty variable would count as 0. */
+const CountFromZero = z.pipe(z.pipe(Text, z.transform(Number)), z.int().check(z.minimum(0)));
+const Flag = z.pipe(
+  z.enum(['true', 'false']),
+  z.transform((value) => value === 'true'),
+);
+
 /** Environment variables that tasks may ask for. A contract lists names; infra supplies exactly those; the wrapper parses them. */
 export const ENVIRONMENT = {
-  APP_NAME: z.string().min(1),
-  STAGE: z.string().min(1),
-  REGISTRY_TABLE: z.string().min(1),
-  AUDIT_BUCKET: z.string().min(1),
-  AUDIT_KEY_ARN: z.string().startsWith('arn:'),
+  APP_NAME: Text,
+  STAGE: Text,
+  REGISTRY_TABLE: Text,
+  AUDIT_BUCKET: Text,
+  AUDIT_KEY_ARN: Arn,
   /** A value that CloudWatch Logs accepts; one of its own list. */
-  AUDIT_RETENTION_DAYS: z.coerce.number().int().positive(),
-  AUDIT_DELETION_PROTECTION: z.enum(['true', 'false']).transform((value) => value === 'true'),
+  AUDIT_RETENTION_DAYS: Positive,
+  AUDIT_DELETION_PROTECTION: Flag,
   /** Waiting time before KMS destroys a tenant's key, 7 to 30 [API_ScheduleKeyDeletion]. */
-  KEY_DELETION_DAYS: z.coerce.number().int().min(7).max(30),
+  KEY_DELETION_DAYS: z.pipe(z.coerce.number(), z.int().check(z.minimum(7), z.maximum(30))),
   /** Hold of an offboarding that names none, and the shortest one of a tenant that was ever active. */
-  HOLD_DEFAULT_SECONDS: z.coerce.number().int().positive(),
-  HOLD_MINIMUM_SECONDS: z.string().min(1).transform(Number).pipe(z.number().int().min(0)),
+  HOLD_DEFAULT_SECONDS: Positive,
+  HOLD_MINIMUM_SECONDS: CountFromZero,
   /** Two-person rule: whether a second principal must approve the purge. */
-  PURGE_NEEDS_APPROVAL: z.enum(['true', 'false']).transform((value) => value === 'true'),
-  DATA_TABLE: z.string().min(1),
-  DATA_BUCKET: z.string().min(1),
-  USER_POOL_ID: z.string().min(1),
-  VECTOR_DOMAIN_NAME: z.string().min(1),
-  VECTOR_DOMAIN_ARN: z.string().startsWith('arn:'),
+  PURGE_NEEDS_APPROVAL: Flag,
+  DATA_TABLE: Text,
+  DATA_BUCKET: Text,
+  USER_POOL_ID: Text,
+  VECTOR_DOMAIN_NAME: Text,
+  VECTOR_DOMAIN_ARN: Arn,
   /** https://… without a trailing slash; Bedrock wants it beside the ARN. */
-  VECTOR_DOMAIN_ENDPOINT: z.string().min(1),
-  VECTOR_DIMENSION: z.coerce.number().int().positive(),
-  /** An empty variable would count as 0, an index without a replica. */
-  VECTOR_REPLICAS: z.string().min(1).transform(Number).pipe(z.number().int().min(0)),
-  KNOWLEDGE_BASE_ROLE_ARN: z.string().startsWith('arn:'),
-  EMBEDDING_MODEL_ARN: z.string().startsWith('arn:'),
-  STORAGE_WRITER_ROLE_ARN: z.string().startsWith('arn:'),
-  ACCOUNT_ID: z.string().regex(/^\d{12}$/),
-  ONBOARD_STATE_MACHINE_ARN: z.string().startsWith('arn:'),
-  OFFBOARD_STATE_MACHINE_ARN: z.string().startsWith('arn:'),
-  REINSTATE_STATE_MACHINE_ARN: z.string().startsWith('arn:'),
+  VECTOR_DOMAIN_ENDPOINT: Text,
+  VECTOR_DIMENSION: Positive,
+  VECTOR_REPLICAS: CountFromZero,
+  KNOWLEDGE_BASE_ROLE_ARN: Arn,
+  EMBEDDING_MODEL_ARN: Arn,
+  STORAGE_WRITER_ROLE_ARN: Arn,
+  ACCOUNT_ID: z.string().check(z.regex(/^\d{12}$/)),
+  ONBOARD_STATE_MACHINE_ARN: Arn,
+  OFFBOARD_STATE_MACHINE_ARN: Arn,
+  REINSTATE_STATE_MACHINE_ARN: Arn,
   /** JSON object: how many of each resource type fit, see QuotaLimits. */
-  QUOTA_LIMITS: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown;
-      } catch {
-        context.addIssue({ code: 'custom', message: 'must be JSON' });
-        return z.NEVER;
-      }
-    })
-    .pipe(z.record(z.string(), z.number().int().min(0))),
+  QUOTA_LIMITS: z.pipe(
+    z.pipe(
+      z.string(),
+      z.transform((text, context) => {
+        try {
+          return JSON.parse(text) as unknown;
+        } catch {
+          context.issues.push({ code: 'custom', message: 'must be JSON', input: text });
+          return z.NEVER;
+        }
+      }),
+    ),
+    z.record(z.string(), z.int().check(z.minimum(0))),
+  ),
 } as const;
 
 export type EnvironmentName = keyof typeof ENVIRONMENT;
@@ -91,21 +104,24 @@ export interface Permission {
   readonly wildcardReason?: string;
 }
 
+/** A tenant's fencing number. */
+export const Generation = z.int().check(z.positive());
+
 /** Input of every task behind Claim: ids and the fence, never personal data. */
 export const TaskInput = z.strictObject({
   tenantId: TenantId,
   requestId: RequestId,
   /** Fencing number that Claim gave this execution. */
-  generation: z.number().int().positive(),
-  executionArn: z.string().startsWith('arn:'),
+  generation: Generation,
+  executionArn: Arn,
   /** State name. */
-  step: z.string().min(1).max(80),
+  step: z.string().check(z.minLength(1), z.maxLength(80)),
 });
 export type TaskInput = z.output<typeof TaskInput>;
 
 export interface TaskContract<
-  Input extends z.ZodType = z.ZodType,
-  Output extends z.ZodType = z.ZodType,
+  Input extends z.ZodMiniType = z.ZodMiniType,
+  Output extends z.ZodMiniType = z.ZodMiniType,
   Names extends EnvironmentName = EnvironmentName,
 > {
   /** File and function name, for example provision-encryption-key. */
@@ -135,20 +151,24 @@ export interface TaskContract<
 }
 
 /** Keeps the literal types of a contract. */
-export const defineContract = <Input extends z.ZodType, Output extends z.ZodType, const Names extends EnvironmentName>(
+export const defineContract = <
+  Input extends z.ZodMiniType,
+  Output extends z.ZodMiniType,
+  const Names extends EnvironmentName,
+>(
   contract: TaskContract<Input, Output, Names>,
 ): TaskContract<Input, Output, Names> => contract;
 
 /** What a destroying task answers: `gone` is false while there is more; the machine runs the task again. */
 export const Destroyed = z.strictObject({
-  physicalId: z.string().min(1),
+  physicalId: Text,
   gone: z.boolean(),
   /** Things removed by this run. */
-  removed: z.number().int().min(0),
+  removed: z.int().check(z.minimum(0)),
 });
 
 /** What suspending and restoring tasks answer. */
-export const Switched = z.strictObject({ physicalId: z.string().min(1), ready: z.boolean() });
+export const Switched = z.strictObject({ physicalId: Text, ready: z.boolean() });
 
 /** What a provisioning task answers: the physical id, and whether the resource is ready to use. */
-export const Provisioned = z.strictObject({ physicalId: z.string().min(1), ready: z.literal(true) });
+export const Provisioned = z.strictObject({ physicalId: Text, ready: z.literal(true) });

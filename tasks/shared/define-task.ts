@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { Tracer } from '@aws-lambda-powertools/tracer';
 import type { Context } from 'aws-lambda';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { writeAuditRecord } from './audit';
 import { mapAwsError, redact } from './aws-errors';
 import {
@@ -22,7 +22,9 @@ import {
   StaleExecutionError,
   TenantNotRequestedError,
 } from './errors';
+import { METRICS } from './metrics';
 import { type App, auditRecordKey, executionNameOf } from './names';
+import { problemOf } from './problems';
 import { type Ledger, openRegistry, type Registry, type TenantState } from './registry';
 
 /** What a task is given beside its input. */
@@ -53,7 +55,7 @@ const metrics = new Metrics();
  * Wraps a task that stands before the fence (front door, claim, outcome recorder): environment and input are parsed,
  * all problems reported at once, before any AWS call; log lines and trace carry the tenant; AWS errors are mapped.
  */
-export function defineTask<Input extends z.ZodType, Output extends z.ZodType, Names extends EnvironmentName>(
+export function defineTask<Input extends z.ZodMiniType, Output extends z.ZodMiniType, Names extends EnvironmentName>(
   contract: TaskContract<Input, Output, Names>,
   run: (input: z.output<Input>, scope: TaskScope<Names>) => Promise<z.input<Output>>,
 ): Handler {
@@ -88,7 +90,7 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType, Na
       metrics.addDimensions({ step: contract.stateName, outcome });
       // Metadata are no dimensions: they cost nothing per value, and make the metric's line one that is found by tenant.
       for (const name of Object.keys(TAGS)) if (tags[name] !== undefined) metrics.addMetadata(name, tags[name]);
-      metrics.addMetric('StepDuration', MetricUnit.Milliseconds, performance.now() - started);
+      metrics.addMetric(METRICS.stepDuration, MetricUnit.Milliseconds, performance.now() - started);
       metrics.publishStoredMetrics();
       endTrace(outcome);
     }
@@ -99,7 +101,7 @@ export function defineTask<Input extends z.ZodType, Output extends z.ZodType, Na
  * Wraps a step of an execution: as defineTask, and before the task may touch anything its generation must still be the
  * tenant's; after it an audit record says what was done.
  */
-export function defineStep<Output extends z.ZodType, Names extends EnvironmentName>(
+export function defineStep<Output extends z.ZodMiniType, Names extends EnvironmentName>(
   contract: TaskContract<typeof TaskInput, Output, Names>,
   run: (input: TaskInput, scope: FencedScope<Names>) => Promise<z.input<Output>>,
 ): Handler {
@@ -193,32 +195,30 @@ const hasPhysicalId = (output: unknown): output is { physicalId: string } =>
   typeof output === 'object' && output !== null && 'physicalId' in output && typeof output.physicalId === 'string';
 
 function parseEnvironment<Names extends EnvironmentName>(
-  contract: Pick<TaskContract<z.ZodType, z.ZodType, Names>, 'environment' | 'name'>,
+  contract: Pick<TaskContract<z.ZodMiniType, z.ZodMiniType, Names>, 'environment' | 'name'>,
 ) {
   const names = [...new Set<EnvironmentName>([...BASE_ENVIRONMENT, ...contract.environment])];
   const schema = z.object(Object.fromEntries(names.map((name) => [name, ENVIRONMENT[name]])));
   const parsed = schema.safeParse(process.env);
   if (parsed.success) return parsed.data as unknown as TaskEnvironment<Names>;
-  throw new InvalidEnvironmentError(`function ${contract.name}: ${problems(parsed.error)}`);
+  throw new InvalidEnvironmentError(`function ${contract.name}: ${problems(parsed.error, process.env)}`);
 }
 
-function parseInput<Input extends z.ZodType>(
+function parseInput<Input extends z.ZodMiniType>(
   contract: Pick<TaskContract<Input>, 'input' | 'name'>,
   event: unknown,
   tenantId: string | undefined,
 ): z.output<Input> {
   const parsed = contract.input.safeParse(event);
   if (parsed.success) return parsed.data;
-  throw new InvalidInputError(`${contract.name}, tenant ${tenantId ?? '(not readable)'}: ${problems(parsed.error)}`);
+  throw new InvalidInputError(
+    `${contract.name}, tenant ${tenantId ?? '(not readable)'}: ${problems(parsed.error, event)}`,
+  );
 }
 
-/** All issues, one clause each, by field path. Values are left out: they may be personal data. */
-const problems = (error: z.ZodError): string =>
-  error.issues.map((issue) => `${issue.path.map(String).join('.') || 'input'}: ${messageOf(issue)}`).join('; ');
-
-/** Zod's own wording for what is missing names types; a person is told that it is required. */
-const messageOf = ({ message }: z.core.$ZodIssue): string =>
-  / received undefined$/.test(message) ? 'is required' : message;
+/** All issues, one clause each, by field path. */
+const problems = ({ issues }: z.core.$ZodError, value: unknown): string =>
+  issues.map((issue) => `${issue.path.map(String).join('.') || 'input'}: ${problemOf(issue, value)}`).join('; ');
 
 /** Only what can be an id is logged: a refused input may hold a name or an address in any field. */
 const TAGS: Readonly<Record<string, RegExp>> = {

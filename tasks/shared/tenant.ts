@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 
 /**
  * Tenant id: valid in every service's own naming rule (OpenSearch: lower case; Bedrock: no `--`; KMS alias; S3 key;
@@ -6,14 +6,16 @@ import * as z from 'zod';
  */
 export const TenantId = z
   .string()
-  .min(3, 'must have at least 3 characters')
-  .max(36, 'must have at most 36 characters')
-  .regex(/^[a-z0-9](-?[a-z0-9])+$/, 'must be lower-case letters and digits, with single hyphens inside');
+  .check(
+    z.minLength(3, 'must have at least 3 characters'),
+    z.maxLength(36, 'must have at most 36 characters'),
+    z.regex(/^[a-z0-9](-?[a-z0-9])+$/, 'must be lower-case letters and digits, with single hyphens inside'),
+  );
 
 /** The caller's idempotency key. */
 export const RequestId = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/, 'must be 1 to 128 letters, digits, hyphens or underscores');
+  .check(z.regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/, 'must be 1 to 128 letters, digits, hyphens or underscores'));
 
 export const TIERS = ['standard', 'premium'] as const;
 /** What the tenant buys; premium has a Bedrock knowledge base. */

@@ -22,7 +22,7 @@ export interface IndexShape {
 
 /**
  * One primary shard: the service's default of five would use up a node's shards at a fifth of the tenants
- * ("Amazon OpenSearch Service quotas": shards per data node). faiss, hnsw and the field names are what a knowledge base needs.
+ * [bp-sharding]. faiss, hnsw and the field names are what a knowledge base needs.
  */
 export const indexSchema = ({ dimension, replicas }: IndexShape) => ({
   settings: { index: { knn: true, number_of_shards: 1, number_of_replicas: replicas } },

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type { z } from 'zod/mini';
 import type { TaskScope } from '../../shared/define-task';
 import { RequestConflictError } from '../../shared/errors';
 import { payloadHash } from '../../shared/names';
