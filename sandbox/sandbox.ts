@@ -9,10 +9,11 @@ import type { Estate } from './aws/service';
 import { createSfn } from './aws/sfn';
 import { readAssembly } from './deploy/assembly';
 import { deploy, type StackOutputs } from './deploy/deploy';
-import type { Message } from './deploy/resource-types';
+import type { Message, Properties, RecordedResource } from './deploy/resource-types';
 import { StateMachines, TaskError } from './engine/executions';
 import { EventBus } from './events';
 import { LocalFunctionHost } from './runtime/function-host';
+import { Schedules } from './schedules';
 import { VirtualClock } from './virtual-clock';
 
 export interface SandboxOptions {
@@ -41,17 +42,20 @@ export class Sandbox {
   readonly bus = new EventBus();
   readonly queues = new Map<string, Message[]>();
   readonly calls: CallLog;
+  readonly schedules: Schedules;
   readonly services: Services;
   readonly functions: LocalFunctionHost;
   readonly machines: StateMachines;
   readonly endpoint: Endpoint;
   readonly #assembly: string;
+  readonly #recorded: RecordedResource[] = [];
   #outputs: StackOutputs = {};
 
   private constructor({ assembly = 'cdk.out', port, random, quotas, callLogFile }: SandboxOptions) {
     this.#assembly = assembly;
     const estate: Estate = { clock: this.clock, accountId: ACCOUNT, region: REGION };
     this.calls = new CallLog(this.clock, callLogFile === undefined ? {} : { file: callLogFile });
+    this.schedules = new Schedules(estate);
     this.services = createServices(estate, quotas);
     this.functions = new LocalFunctionHost({
       clock: this.clock,
@@ -80,6 +84,8 @@ export class Sandbox {
           await this.clock.advance(Number((body as { milliseconds?: unknown } | undefined)?.milliseconds ?? 0));
           return { now: new Date(this.clock.now()).toISOString() };
         },
+        schedules: () => this.schedules.list(),
+        'schedules/*': (_body, rule) => this.fireSchedule(rule),
       },
       services: [
         ...Object.values(this.services).map(({ service }) => service),
@@ -124,7 +130,22 @@ export class Sandbox {
       machines: this.machines,
       bus: this.bus,
       queues: this.queues,
+      schedules: this.schedules,
+      recorded: this.#recorded,
     });
+  }
+
+  /** Fires a scheduled rule now, and resolves when the functions it invokes have ended. */
+  async fireSchedule(ruleName: string): Promise<void> {
+    this.schedules.fire(ruleName);
+    await this.settled();
+  }
+
+  /** Properties of the deployed resources of a type that does nothing here (alarms, dashboards, topics), by name. */
+  recorded(type: string): ReadonlyMap<string, Properties> {
+    return new Map(
+      this.#recorded.filter((resource) => resource.type === type).map(({ name, properties }) => [name, properties]),
+    );
   }
 
   /** An output of any deployed stack. */

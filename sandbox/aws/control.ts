@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { CallLog } from './call-log';
 import type { FaultPlan, FaultRule } from './faults';
 
-/** A route of the sandbox's own, POST /_sandbox/<name>: JSON in, JSON out. */
-export type ControlHandler = (body: unknown) => unknown;
+/** A route of the sandbox's own, POST /_sandbox/<name>: JSON in, JSON out. `rest` is what stands for the * of a name that ends in it. */
+export type ControlHandler = (body: unknown, rest: string) => unknown;
 export type Control = Readonly<Record<string, ControlHandler>>;
 
 const effect = z.discriminatedUnion('kind', [

@@ -201,14 +201,21 @@ export class Endpoint {
       return json(415, { message: 'Send a POST with content-type application/json' });
 
     const control = this.#options.control ?? {};
-    const handler = Object.hasOwn(control, rawPath.slice(CONTROL_PREFIX.length))
-      ? control[rawPath.slice(CONTROL_PREFIX.length)]
-      : undefined;
+    const route = rawPath.slice(CONTROL_PREFIX.length);
+    const parent = route.slice(0, route.lastIndexOf('/') + 1);
+    const name = [route, `${parent}*`].find((candidate) => Object.hasOwn(control, candidate));
+    const handler = name === undefined ? undefined : control[name];
     if (handler === undefined) {
       return json(404, { message: `No such route. There are: ${Object.keys(control).join(', ')}` });
     }
     try {
-      return json(200, (await handler(body.length === 0 ? undefined : JSON.parse(body.toString('utf8')))) ?? {});
+      return json(
+        200,
+        (await handler(
+          body.length === 0 ? undefined : JSON.parse(body.toString('utf8')),
+          route.slice(parent.length),
+        )) ?? {},
+      );
     } catch (error) {
       return json(400, { message: error instanceof Error ? error.message : String(error) });
     }

@@ -2,8 +2,9 @@ import type { Services } from '../aws';
 import type { TableDefinition } from '../aws/dynamodb';
 import type { Estate } from '../aws/service';
 import type { StateMachines } from '../engine/executions';
-import type { EventBus } from '../events';
+import type { BusEvent, EventBus } from '../events';
 import type { LocalFunctionHost } from '../runtime/function-host';
+import type { Schedules } from '../schedules';
 
 /** What `Ref` and `Fn::GetAtt` of a deployed resource give. */
 export interface Deployed {
@@ -19,6 +20,16 @@ export interface DeploymentTarget {
   readonly bus: EventBus;
   /** By queue ARN. */
   readonly queues: Map<string, Message[]>;
+  readonly schedules: Schedules;
+  /** What was deployed and does nothing here: alarms, dashboards, topics. */
+  readonly recorded: RecordedResource[];
+}
+
+/** A resource without behaviour in the sandbox, as the template has it, references resolved. */
+export interface RecordedResource {
+  readonly type: string;
+  readonly name: string;
+  readonly properties: Properties;
 }
 
 /** A message in a queue. */
@@ -50,6 +61,45 @@ const recorded: Deploy = (_properties, _target, { generatedName }) => ({
   ref: generatedName,
   attributes: { Id: generatedName, Arn: generatedName },
 });
+
+/** Kept to be looked at: with its properties, under the name that the template or CloudFormation gives it. */
+const observed =
+  (type: string, nameProperty: string, deployed: (name: string, target: DeploymentTarget) => Deployed): Deploy =>
+  (properties, target, { generatedName }) => {
+    const name: string = properties[nameProperty] ?? generatedName;
+    target.recorded.push({ type, name, properties });
+    return deployed(name, target);
+  };
+
+const alarm = (name: string, target: DeploymentTarget): Deployed => ({
+  ref: name,
+  attributes: { Arn: arnOf(target, 'cloudwatch', `alarm:${name}`) },
+});
+
+const nameOnly = (name: string): Deployed => ({ ref: name, attributes: {} });
+
+/** How a rule's target receives an event. */
+function delivery(rule: string, { Arn, ...options }: RuleTarget, target: DeploymentTarget): (event: BusEvent) => void {
+  for (const option of ['InputPath', 'InputTransformer'])
+    if (option in options) throw new Error(`rule ${rule}: the sandbox does not know a target's ${option}`);
+  const payloadOf = (event: BusEvent): unknown => (options.Input === undefined ? event : JSON.parse(options.Input));
+  const functionName = /:function:([\w-]+)$/.exec(Arn)?.[1];
+  if (functionName !== undefined) {
+    return (event) =>
+      void target.functions.invoke(functionName, payloadOf(event), { invocationType: 'Event', requestId: event.id });
+  }
+  if (/:states:.*:stateMachine:[\w-]+$/.test(Arn)) {
+    return (event) =>
+      void target.machines.start({ stateMachineArn: Arn, name: event.id, input: JSON.stringify(payloadOf(event)) });
+  }
+  throw new Error(`rule ${rule}: the sandbox delivers to Lambda functions and state machines, not to ${Arn}`);
+}
+
+interface RuleTarget {
+  readonly Arn: string;
+  /** Constant JSON in place of the event. */
+  readonly Input?: string;
+}
 
 /** Log group ARNs end in :* where CloudFormation makes them. */
 const logGroupNameOf = (arn: string): string => arn.split(':log-group:')[1]?.replace(/:\*$/, '') ?? arn;
@@ -277,20 +327,35 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     return { ref: arn, attributes: { Arn: arn, Name: name } };
   },
 
-  'AWS::Events::Rule': ({ Name, EventPattern, Targets = [], State = 'ENABLED' }, target, { generatedName }) => {
+  'AWS::Events::Rule': (
+    { Name, EventPattern, ScheduleExpression, Targets = [], State = 'ENABLED' },
+    target,
+    { generatedName },
+  ) => {
     const name: string = Name ?? generatedName;
-    for (const { Arn } of Targets as { Arn: string }[]) {
-      const functionName = /:function:([\w-]+)$/.exec(Arn)?.[1];
-      if (functionName === undefined)
-        throw new Error(`rule ${name}: the sandbox delivers to Lambda functions only, not to ${Arn}`);
-      if (State !== 'ENABLED') continue;
-      target.bus.addRule({
-        name,
-        pattern: EventPattern,
-        deliver: (event) =>
-          void target.functions.invoke(functionName, event, { invocationType: 'Event', requestId: event.id }),
-      });
+    const arn = arnOf(target, 'events', `rule/${name}`);
+    for (const ruleTarget of Targets as RuleTarget[]) {
+      const deliver = delivery(name, ruleTarget, target);
+      const enabled = State === 'ENABLED';
+      if (ScheduleExpression !== undefined)
+        target.schedules.add({ name, arn, expression: ScheduleExpression, enabled, deliver });
+      if (EventPattern !== undefined && enabled) target.bus.addRule({ name, pattern: EventPattern, deliver });
     }
-    return { ref: name, attributes: { Arn: arnOf(target, 'events', `rule/${name}`) } };
+    return { ref: name, attributes: { Arn: arn } };
   },
+
+  'AWS::CloudWatch::Alarm': observed('AWS::CloudWatch::Alarm', 'AlarmName', alarm),
+  'AWS::CloudWatch::CompositeAlarm': observed('AWS::CloudWatch::CompositeAlarm', 'AlarmName', alarm),
+  'AWS::CloudWatch::Dashboard': observed('AWS::CloudWatch::Dashboard', 'DashboardName', nameOnly),
+  'AWS::Logs::MetricFilter': observed('AWS::Logs::MetricFilter', 'FilterName', nameOnly),
+  'AWS::Logs::QueryDefinition': observed('AWS::Logs::QueryDefinition', 'Name', (name) => ({
+    ref: name,
+    attributes: { QueryDefinitionId: name },
+  })),
+  'AWS::SNS::Topic': observed('AWS::SNS::Topic', 'TopicName', (name, target) => {
+    const arn = arnOf(target, 'sns', name);
+    return { ref: arn, attributes: { TopicArn: arn, TopicName: name } };
+  }),
+  'AWS::SNS::Subscription': recorded,
+  'AWS::SNS::TopicPolicy': recorded,
 };

@@ -43,7 +43,12 @@ describe('Endpoint', () => {
         if (denied.has(operation)) throw new ServiceError('AccessDeniedException', 'not yours', 400);
       },
       isDead: ({ accessKeyId }) => dead.has(accessKeyId),
-      control: { echo: (body) => ({ echo: body }), fail: () => Promise.reject(new Error('no')) },
+      control: {
+        echo: (body) => ({ echo: body }),
+        fail: () => Promise.reject(new Error('no')),
+        'bells/list': () => ['big'],
+        'bells/*': (_body, name) => ({ rang: name }),
+      },
     });
   });
   beforeEach(() => {
@@ -141,7 +146,20 @@ describe('Endpoint', () => {
     expect((await post('echo', 'text/plain')).status).toBe(415);
     expect((await post('fail')).status).toBe(400);
     expect((await post('constructor')).status).toBe(404);
-    expect(await (await post('nothing')).json()).toEqual({ message: 'No such route. There are: echo, fail' });
+    expect(await (await post('nothing')).json()).toEqual({
+      message: 'No such route. There are: echo, fail, bells/list, bells/*',
+    });
+  });
+
+  it('hands the end of the path to a control route whose name ends in *', async () => {
+    const post = async (path: string) => {
+      const headers = { 'content-type': 'application/json' };
+      return (await fetch(`${endpoint.url}/_sandbox/${path}`, { method: 'POST', headers })).json();
+    };
+
+    expect(await post('bells/small')).toEqual({ rang: 'small' });
+    expect(await post('bells/list')).toEqual(['big']);
+    expect(await post('bells/small/one')).toMatchObject({ message: expect.stringContaining('No such route') });
   });
 
   it('answers a body that waits for 100-continue', async () => {

@@ -8,6 +8,7 @@ import type { DeploymentTarget } from '../../../sandbox/deploy/resource-types';
 import { StateMachines } from '../../../sandbox/engine/executions';
 import { EventBus } from '../../../sandbox/events';
 import { LocalFunctionHost } from '../../../sandbox/runtime/function-host';
+import { Schedules } from '../../../sandbox/schedules';
 import { VirtualClock } from '../../../sandbox/virtual-clock';
 import { aBundle, removeBundles } from '../runtime/a-bundle';
 
@@ -29,6 +30,8 @@ function aTarget(): DeploymentTarget {
     machines: new StateMachines({ ...estate, invoke: async () => null }),
     bus: new EventBus(),
     queues: new Map(),
+    schedules: new Schedules(estate),
+    recorded: [],
   };
 }
 
@@ -117,9 +120,19 @@ describe('a deployment', () => {
     ],
     ['a function without code', { Task: aFunction() }, 'function task: its code is no asset of the assembly'],
     [
-      'a rule with another target than a function',
-      { Rule: { Type: 'AWS::Events::Rule', Properties: { EventPattern: {}, Targets: [{ Arn: 'arn:aws:sqs:x' }] } } },
-      'delivers to Lambda functions only',
+      'a rule with another target than a function or a state machine',
+      { Rule: { Type: 'AWS::Events::Rule', Properties: { EventPattern: {}, Targets: [{ Arn: 'arn:aws:sns:x' }] } } },
+      'delivers to Lambda functions and state machines, not to arn:aws:sns:x',
+    ],
+    [
+      'a target that gets a part of the event',
+      {
+        Rule: {
+          Type: 'AWS::Events::Rule',
+          Properties: { EventPattern: {}, Targets: [{ Arn: 'arn:aws:lambda:x:1:function:f', InputPath: '$.detail' }] },
+        },
+      },
+      "does not know a target's InputPath",
     ],
     [
       'a state machine that the engine would run otherwise',
@@ -208,6 +221,140 @@ describe('a deployed function', () => {
     const messages = target.queues.get('arn:aws:sqs:eu-central-1:111122223333:letters') ?? [];
     expect(messages.map(({ body }) => JSON.parse(body))).toMatchObject([
       { requestPayload: { id: 'event-1' }, responsePayload: { errorMessage: 'no' } },
+    ]);
+  });
+});
+
+describe('a scheduled rule', () => {
+  const machine = JSON.stringify({
+    StartAt: 'End',
+    States: { End: { Type: 'Succeed', Comment: 'There is nothing to do.' } },
+  });
+  const scheduled = (properties: object = {}) =>
+    aStack(
+      {
+        Task: aFunction(),
+        Machine: {
+          Type: 'AWS::StepFunctions::StateMachine',
+          Properties: {
+            StateMachineName: 'nightly',
+            DefinitionString: machine,
+            RoleArn: 'arn:aws:iam::111122223333:role/r',
+          },
+        },
+        Rule: {
+          Type: 'AWS::Events::Rule',
+          Properties: {
+            Name: 'every-night',
+            ScheduleExpression: 'rate(1 day)',
+            Targets: [
+              { Id: 'Task', Arn: { 'Fn::GetAtt': ['Task', 'Arn'] } },
+              { Id: 'Machine', Arn: { Ref: 'Machine' }, Input: '{"mode":"nightly"}' },
+            ],
+            ...properties,
+          },
+        },
+      },
+      {
+        assets: new Map([['hash', aBundle('exports.handler = async (event) => console.log(JSON.stringify(event))')]]),
+      },
+    );
+
+  it('fires when told to: functions get the event, state machines the input of their target', async () => {
+    const target = aTarget();
+    await deploy([scheduled()], target);
+    await (target.estate.clock as VirtualClock).advance(3 * 86_400_000);
+    const before = target.services.logs.lines('/aws/lambda/task');
+
+    target.schedules.fire('every-night');
+    await target.functions.settled();
+
+    const [line = ''] = target.services.logs.lines('/aws/lambda/task');
+    const [execution] = target.machines.list({ stateMachineArn: target.machines.machines[0]?.arn ?? '' }).items;
+    expect(before).toEqual([]);
+    expect(JSON.parse(line)).toMatchObject({
+      source: 'aws.events',
+      'detail-type': 'Scheduled Event',
+      resources: ['arn:aws:events:eu-central-1:111122223333:rule/every-night'],
+      detail: {},
+    });
+    expect(execution?.input).toBe('{"mode":"nightly"}');
+    await target.machines.close();
+  });
+
+  it('hears no event of the bus', async () => {
+    const target = aTarget();
+    await deploy([scheduled()], target);
+
+    target.bus.publish({
+      version: '0',
+      id: 'event-1',
+      source: 'test',
+      'detail-type': 'Test',
+      account: '111122223333',
+      region: 'eu-central-1',
+      time: '2030-01-01T00:00:00Z',
+      resources: [],
+      detail: {},
+    });
+    await target.functions.settled();
+
+    expect(target.services.logs.lines('/aws/lambda/task')).toEqual([]);
+  });
+
+  it('is not fired when it is disabled or unknown', async () => {
+    const target = aTarget();
+    await deploy([scheduled({ State: 'DISABLED' })], target);
+
+    expect(() => target.schedules.fire('every-night')).toThrow('rule every-night is disabled');
+    expect(() => target.schedules.fire('every-day')).toThrow(
+      'no scheduled rule every-day is deployed; there are: every-night',
+    );
+    expect(target.schedules.list()).toEqual([{ name: 'every-night', expression: 'rate(1 day)', enabled: false }]);
+  });
+});
+
+describe('a resource that does nothing here', () => {
+  it('is recorded with its properties', async () => {
+    const target = aTarget();
+
+    await deploy(
+      [
+        aStack({
+          Alarm: {
+            Type: 'AWS::CloudWatch::Alarm',
+            Properties: { AlarmName: 'too-much', AlarmActions: [{ Ref: 'Topic' }], Threshold: 1 },
+          },
+          Both: {
+            Type: 'AWS::CloudWatch::CompositeAlarm',
+            Properties: { AlarmRule: { 'Fn::Join': ['', ['ALARM("', { 'Fn::GetAtt': ['Alarm', 'Arn'] }, '")']] } },
+          },
+          Board: { Type: 'AWS::CloudWatch::Dashboard', Properties: { DashboardName: 'board', DashboardBody: '{}' } },
+          Topic: { Type: 'AWS::SNS::Topic', Properties: { TopicName: 'alarms' } },
+          Policy: { Type: 'AWS::SNS::TopicPolicy', Properties: { Topics: [{ Ref: 'Topic' }] } },
+          Pager: { Type: 'AWS::SNS::Subscription', Properties: { TopicArn: { Ref: 'Topic' } } },
+          Query: {
+            Type: 'AWS::Logs::QueryDefinition',
+            Properties: { Name: 'by tenant', QueryString: 'fields @message' },
+          },
+          Filter: { Type: 'AWS::Logs::MetricFilter', Properties: { FilterName: 'errors' } },
+        }),
+      ],
+      target,
+    );
+
+    expect(target.recorded.find(({ name }) => name === 'too-much')?.properties).toEqual({
+      AlarmName: 'too-much',
+      AlarmActions: ['arn:aws:sns:eu-central-1:111122223333:alarms'],
+      Threshold: 1,
+    });
+    expect(target.recorded.map(({ type, name }) => `${type} ${name}`)).toEqual([
+      'AWS::SNS::Topic alarms',
+      'AWS::CloudWatch::Alarm too-much',
+      'AWS::CloudWatch::CompositeAlarm stack-Both',
+      'AWS::CloudWatch::Dashboard board',
+      'AWS::Logs::QueryDefinition by tenant',
+      'AWS::Logs::MetricFilter errors',
     ]);
   });
 });
