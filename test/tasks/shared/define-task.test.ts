@@ -452,4 +452,60 @@ describe('defineTask', () => {
       expect.objectContaining({ step: 'Do something', outcome: 'NotReadyError', StepDuration: expect.any(Number) }),
     ]);
   });
+
+  it('reports it by step and outcome, and by each of them alone, never by tenant', async () => {
+    await defineTask(contract, done)(aTaskInput(), aContext());
+
+    const [metric] = output.lines().filter((line) => '_aws' in line);
+    expect(metric).toMatchObject({
+      tenantId: 'acme',
+      _aws: {
+        CloudWatchMetrics: [
+          {
+            Dimensions: [
+              ['service', 'step', 'outcome'],
+              ['service', 'step'],
+              ['service', 'outcome'],
+            ],
+            Metrics: [{ Name: 'StepDuration', Unit: 'Milliseconds' }],
+          },
+        ],
+      },
+    });
+  });
+
+  it('lets a task emit gauges, each set of them under dimensions of its own', async () => {
+    const handler = defineTask(contract, async (_input, { measure }) => {
+      measure({ Holds: 2, LegalHolds: 0 });
+      measure({ QuotaHeadroom: 81.5 }, { resource: 'encryption-key' });
+      return done();
+    });
+
+    await handler(aTaskInput(), aContext());
+
+    const metrics = output.lines().filter((line) => '_aws' in line);
+    expect(metrics.slice(0, 2)).toEqual([
+      expect.objectContaining({ Holds: 2, LegalHolds: 0 }),
+      expect.objectContaining({ QuotaHeadroom: 81.5, resource: 'encryption-key' }),
+    ]);
+    expect(metrics.slice(0, 2).map(({ _aws }) => (_aws as { CloudWatchMetrics: unknown[] }).CloudWatchMetrics)).toEqual(
+      [
+        [
+          expect.objectContaining({
+            Dimensions: [['service']],
+            Metrics: [
+              { Name: 'Holds', Unit: 'Count' },
+              { Name: 'LegalHolds', Unit: 'Count' },
+            ],
+          }),
+        ],
+        [
+          expect.objectContaining({
+            Dimensions: [['service', 'resource']],
+            Metrics: [{ Name: 'QuotaHeadroom', Unit: 'Percent' }],
+          }),
+        ],
+      ],
+    );
+  });
 });
