@@ -9,7 +9,7 @@ import type { Estate } from './aws/service';
 import { createSfn } from './aws/sfn';
 import { readAssembly } from './deploy/assembly';
 import { deploy, type StackOutputs } from './deploy/deploy';
-import type { Message, Properties, RecordedResource } from './deploy/resource-types';
+import type { Properties, RecordedResource } from './deploy/resource-types';
 import { StateMachines, TaskError } from './engine/executions';
 import { EventBus } from './events';
 import { LocalFunctionHost } from './runtime/function-host';
@@ -40,7 +40,6 @@ export class Sandbox {
   readonly clock = new VirtualClock({ flows: true });
   readonly faults = new FaultPlan();
   readonly bus = new EventBus();
-  readonly queues = new Map<string, Message[]>();
   readonly calls: CallLog;
   readonly schedules: Schedules;
   readonly services: Services;
@@ -129,7 +128,6 @@ export class Sandbox {
       functions: this.functions,
       machines: this.machines,
       bus: this.bus,
-      queues: this.queues,
       schedules: this.schedules,
       recorded: this.#recorded,
     });
@@ -163,13 +161,15 @@ export class Sandbox {
     };
   }
 
-  /** Resolves when no event is on its way to a function any more. */
+  /** Resolves when no event and no message of a queue is on its way to a function any more. */
   async settled(): Promise<void> {
     await this.functions.settled();
+    await this.services.sqs.settled();
   }
 
   async stop(): Promise<void> {
     await this.machines.close();
+    this.services.sqs.close();
     await this.endpoint.stop();
     await this.services.dynamodb.stop();
   }

@@ -7,6 +7,7 @@ import { createLogs } from './logs';
 import { createOpenSearch } from './opensearch';
 import { createS3 } from './s3';
 import type { Estate } from './service';
+import { createSqs } from './sqs';
 import { createSts } from './sts';
 
 /** Quotas that tests and demos make smaller; defaults are AWS's own. */
@@ -33,6 +34,7 @@ export function createServices(estate: Estate, { knowledgeBases, groupsPerPool }
     }),
     dynamodb: createDynamoDb(estate),
     cloudformation: createCloudFormation(estate),
+    sqs: createSqs(estate),
     sts: createSts(estate),
   };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Services } from '../aws';
 import type { TableDefinition } from '../aws/dynamodb';
 import type { Estate } from '../aws/service';
@@ -18,8 +19,6 @@ export interface DeploymentTarget {
   readonly functions: LocalFunctionHost;
   readonly machines: StateMachines;
   readonly bus: EventBus;
-  /** By queue ARN. */
-  readonly queues: Map<string, Message[]>;
   readonly schedules: Schedules;
   /** What was deployed and does nothing here: alarms, dashboards, topics. */
   readonly recorded: RecordedResource[];
@@ -30,11 +29,6 @@ export interface RecordedResource {
   readonly type: string;
   readonly name: string;
   readonly properties: Properties;
-}
-
-/** A message in a queue. */
-export interface Message {
-  readonly body: string;
 }
 
 export interface Placement {
@@ -92,7 +86,9 @@ function delivery(rule: string, { Arn, ...options }: RuleTarget, target: Deploym
     return (event) =>
       void target.machines.start({ stateMachineArn: Arn, name: event.id, input: JSON.stringify(payloadOf(event)) });
   }
-  throw new Error(`rule ${rule}: the sandbox delivers to Lambda functions and state machines, not to ${Arn}`);
+  const queue = target.services.sqs.queue(Arn);
+  if (queue !== undefined) return (event) => void queue.send(JSON.stringify(payloadOf(event)));
+  throw new Error(`rule ${rule}: the sandbox delivers to Lambda functions, state machines and queues, not to ${Arn}`);
 }
 
 interface RuleTarget {
@@ -119,6 +115,17 @@ function writeHistoryTo(logGroup: string, stateMachineArn: string, { machines, s
     };
     services.logs.append(logGroup, `states/${executionArn.slice(executions.length)}`, JSON.stringify(line));
   });
+}
+
+/** By name or ARN. */
+const functionNameOf = (function_: string): string => function_.slice(function_.lastIndexOf(':') + 1);
+
+/** A function that reports failures of single messages and answers something else has failed on all of them [services-sqs-errorhandling]. */
+function failedItems(answer: unknown): readonly string[] | 'all' {
+  if (answer === null) return [];
+  const { batchItemFailures = [] } = answer as { batchItemFailures?: readonly { itemIdentifier?: unknown }[] | null };
+  const ids = (batchItemFailures ?? []).map(({ itemIdentifier }) => itemIdentifier);
+  return ids.every((id): id is string => typeof id === 'string' && id !== '') ? ids : 'all';
 }
 
 /** CloudFormation types that the sandbox deploys. Everything else is refused, so that nothing is silently missing. */
@@ -247,12 +254,48 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     return { ref: DomainName ?? generatedName, attributes: { Arn: arn, DomainArn: arn, DomainEndpoint: endpoint } };
   },
 
-  'AWS::SQS::Queue': ({ QueueName }, target, { generatedName }) => {
-    const name: string = QueueName ?? generatedName;
-    const arn = arnOf(target, 'sqs', name);
-    target.queues.set(arn, []);
-    const url = `https://sqs.${target.estate.region}.amazonaws.com/${target.estate.accountId}/${name}`;
+  'AWS::SQS::Queue': (
+    { QueueName, VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy },
+    { services },
+    { generatedName },
+  ) => {
+    const { arn, url, name } = services.sqs.createQueue({
+      name: QueueName ?? generatedName,
+      visibilityTimeout: VisibilityTimeout,
+      retention: MessageRetentionPeriod,
+      redrive: RedrivePolicy && {
+        deadLetterTargetArn: RedrivePolicy.deadLetterTargetArn,
+        maxReceiveCount: Number(RedrivePolicy.maxReceiveCount),
+      },
+    });
     return { ref: url, attributes: { Arn: arn, QueueName: name, QueueUrl: url } };
+  },
+
+  'AWS::Lambda::EventSourceMapping': (
+    { EventSourceArn, FunctionName, BatchSize, FunctionResponseTypes = [], ScalingConfig, Enabled = true, ...others },
+    { services, functions },
+    { generatedName },
+  ) => {
+    const strangers = Object.keys(others).filter((name) => name !== 'Tags');
+    if (services.sqs.queue(EventSourceArn) === undefined || strangers.length > 0) {
+      throw new Error(
+        `event source mapping of ${FunctionName}: the sandbox polls deployed queues, and knows nothing of ${[...strangers, EventSourceArn].join(', ')}`,
+      );
+    }
+    const reports = (FunctionResponseTypes as string[]).includes('ReportBatchItemFailures');
+    if (Enabled === true) {
+      services.sqs.consume(EventSourceArn, {
+        batchSize: BatchSize,
+        maximumConcurrency: ScalingConfig?.MaximumConcurrency,
+        deliver: async (Records) => {
+          const invocation = { invocationType: 'RequestResponse', requestId: randomUUID() } as const;
+          const answer = await functions.invoke(functionNameOf(FunctionName), { Records }, invocation);
+          if ('error' in answer) return 'all';
+          return reports ? failedItems(answer.payload) : [];
+        },
+      });
+    }
+    return { ref: generatedName, attributes: { Id: generatedName } };
   },
 
   'AWS::Lambda::Function': (properties, target, { generatedName, assets }) => {
@@ -293,7 +336,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     { generatedName },
   ) => {
     const destination: unknown = DestinationConfig?.OnFailure?.Destination;
-    const queue = target.queues.get(String(destination));
+    const queue = target.services.sqs.queue(String(destination));
     if (DestinationConfig?.OnSuccess !== undefined || (destination !== undefined && queue === undefined)) {
       throw new Error(
         `function ${FunctionName}: the sandbox sends failed events to a deployed queue, and nothing else`,
@@ -302,7 +345,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     target.functions.configureEventInvoke(FunctionName, {
       maximumRetryAttempts: MaximumRetryAttempts,
       maximumEventAgeInSeconds: MaximumEventAgeInSeconds,
-      onFailure: queue && ((record) => queue.push({ body: JSON.stringify(record) })),
+      onFailure: queue && ((record) => void queue.send(JSON.stringify(record))),
     });
     return { ref: generatedName, attributes: {} };
   },

@@ -226,7 +226,10 @@ describe('a status event', () => {
 
     const { executionArn } = await onboardToTheEnd(app(), aRequest({ tenantId: 'unrecorded' }));
 
-    const messages = [...app().queues.values()].flat().map(({ body }) => JSON.parse(body));
+    const messages = app()
+      .services.sqs.queues()
+      .flatMap(({ messages: kept }) => kept)
+      .map(({ body }) => JSON.parse(body));
     expect(messages).toContainEqual(
       expect.objectContaining({
         requestPayload: expect.objectContaining({ detail: expect.objectContaining({ executionArn }) }),

@@ -29,7 +29,6 @@ function aTarget(): DeploymentTarget {
     }),
     machines: new StateMachines({ ...estate, invoke: async () => null }),
     bus: new EventBus(),
-    queues: new Map(),
     schedules: new Schedules(estate),
     recorded: [],
   };
@@ -122,7 +121,7 @@ describe('a deployment', () => {
     [
       'a rule with another target than a function or a state machine',
       { Rule: { Type: 'AWS::Events::Rule', Properties: { EventPattern: {}, Targets: [{ Arn: 'arn:aws:sns:x' }] } } },
-      'delivers to Lambda functions and state machines, not to arn:aws:sns:x',
+      'delivers to Lambda functions, state machines and queues, not to arn:aws:sns:x',
     ],
     [
       'a target that gets a part of the event',
@@ -218,7 +217,7 @@ describe('a deployed function', () => {
     target.bus.publish(anEvent);
     await target.functions.settled();
 
-    const messages = target.queues.get('arn:aws:sqs:eu-central-1:111122223333:letters') ?? [];
+    const messages = target.services.sqs.queue('arn:aws:sqs:eu-central-1:111122223333:letters')?.messages ?? [];
     expect(messages.map(({ body }) => JSON.parse(body))).toMatchObject([
       { requestPayload: { id: 'event-1' }, responsePayload: { errorMessage: 'no' } },
     ]);
@@ -356,6 +355,102 @@ describe('a resource that does nothing here', () => {
       'AWS::Logs::QueryDefinition by tenant',
       'AWS::Logs::MetricFilter errors',
     ]);
+  });
+});
+
+describe('a deployed queue', () => {
+  const withConsumer = (code: string, mapping: object = {}) =>
+    aStack(
+      {
+        Dead: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'dead' } },
+        Letters: {
+          Type: 'AWS::SQS::Queue',
+          Properties: {
+            QueueName: 'letters',
+            VisibilityTimeout: 720,
+            RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] }, maxReceiveCount: 3 },
+          },
+        },
+        Task: aFunction(),
+        Mapping: {
+          Type: 'AWS::Lambda::EventSourceMapping',
+          Properties: {
+            EventSourceArn: { 'Fn::GetAtt': ['Letters', 'Arn'] },
+            FunctionName: { Ref: 'Task' },
+            BatchSize: 10,
+            FunctionResponseTypes: ['ReportBatchItemFailures'],
+            ScalingConfig: { MaximumConcurrency: 2 },
+            ...mapping,
+          },
+        },
+        Rule: {
+          Type: 'AWS::Events::Rule',
+          Properties: {
+            EventPattern: { source: ['test'] },
+            Targets: [{ Arn: { 'Fn::GetAtt': ['Letters', 'Arn'] }, Id: 'Target0' }],
+          },
+        },
+      },
+      { assets: new Map([['hash', aBundle(code)]]) },
+    );
+  const event = (id: string) =>
+    ({
+      version: '0',
+      id,
+      source: 'test',
+      'detail-type': 'Test',
+      account: '111122223333',
+      region: 'eu-central-1',
+      time: '2030-01-01T00:00:00Z',
+      resources: [],
+      detail: {},
+    }) as const;
+  const left = (target: DeploymentTarget, name: string) =>
+    target.services.sqs
+      .queue(`arn:aws:sqs:eu-central-1:111122223333:${name}`)
+      ?.messages.map(({ body }) => JSON.parse(body).id);
+
+  it('takes the events of a rule to the function that it is mapped to', async () => {
+    const target = aTarget();
+    await deploy(
+      [
+        withConsumer(
+          'exports.handler = async ({ Records: [{ body, eventSource }] }) => console.log(JSON.parse(body).id, eventSource)',
+        ),
+      ],
+      target,
+    );
+
+    target.bus.publish(event('event-1'));
+    await target.services.sqs.settled();
+
+    expect(target.services.logs.lines('/aws/lambda/task')).toEqual(['event-1 aws:sqs']);
+    expect(left(target, 'letters')).toEqual([]);
+  });
+
+  it.each([
+    ['reports', 'return { batchItemFailures: [{ itemIdentifier: messageId }] }'],
+    ['throws on', 'throw new Error("no")'],
+    ['answers a nonsense report about', 'return { batchItemFailures: [{}] }'],
+  ])('gives up what the function %s', async (_what, answer) => {
+    const target = aTarget();
+    await deploy(
+      [withConsumer(`exports.handler = async ({ Records: [{ messageId }] }) => { console.log("ran"); ${answer}; }`)],
+      target,
+    );
+
+    target.bus.publish(event('event-1'));
+    await target.services.sqs.settled();
+
+    expect(target.services.logs.lines('/aws/lambda/task')).toHaveLength(3);
+    expect(left(target, 'letters')).toEqual([]);
+    expect(left(target, 'dead')).toEqual(['event-1']);
+  });
+
+  it('refuses what it would do otherwise', async () => {
+    const filtered = withConsumer('exports.handler = async () => {}', { FilterCriteria: { Filters: [] } });
+
+    await expect(deploy([filtered], aTarget())).rejects.toThrow('knows nothing of FilterCriteria');
   });
 });
 
