@@ -45,6 +45,21 @@ export function check<Schema extends z.core.$ZodType>(
   return { problems: parsed.error.issues.map((issue) => problem(issue, value, flags)) };
 }
 
+/** Adds what only the command line can get wrong, so that all problems are reported at once. */
+export const withProblems = <Input>(parsed: Parsed<Input>, problems: readonly string[]): Parsed<Input> =>
+  problems.length === 0 ? parsed : { problems: [...problems, ...('problems' in parsed ? parsed.problems : [])] };
+
+/** A command as it is typed, aimed at the same target. */
+export const tenantCommand = (command: string, targetArguments: string): string =>
+  `npm run tenant -- ${command}${targetArguments}`;
+
+export const followUp = (tenantId: string, targetArguments: string): string =>
+  tenantCommand(`status --tenant-id ${tenantId}`, targetArguments);
+
+/** How the user sends the same request again. */
+export const repeatOf = (requestId: string, targetArguments: string): string =>
+  `repeat the command with --request-id ${requestId}${targetArguments}.`;
+
 function problem(issue: z.core.$ZodIssue, value: unknown, flags: Readonly<Record<string, string>>): string {
   const [field] = issue.path;
   const what = problemOf(issue, value);

@@ -289,26 +289,32 @@ export function openProgress(
   };
 }
 
-/** How an execution ended, and the events that led there, newest first. */
+/** How an execution ended (or that it sleeps), and the events that led there, newest first. */
 export interface Ending {
-  readonly status: 'SUCCEEDED' | 'FAILED' | 'ABORTED' | 'TIMED_OUT';
+  readonly status: 'SUCCEEDED' | 'FAILED' | 'ABORTED' | 'TIMED_OUT' | 'ASLEEP';
   readonly error?: string | undefined;
   readonly cause?: string | undefined;
   readonly events: readonly HistoryEvent[];
 }
 
 /**
- * Watches an execution to its end.
+ * Watches an execution to its end, or to where it goes to sleep.
  * @param read answers the events that are new since its last call
  * @param signal stops watching; the execution goes on
+ * @param sleepsIn name of a Wait state that may last for days
  * @returns undefined when the signal came first
  */
 export async function watchExecution(
   read: () => Promise<readonly HistoryEvent[]>,
   view: ProgressView,
-  { intervalMs, signal }: { readonly intervalMs: number; readonly signal: AbortSignal },
+  {
+    intervalMs,
+    signal,
+    sleepsIn,
+  }: { readonly intervalMs: number; readonly signal: AbortSignal; readonly sleepsIn?: string },
 ): Promise<Ending | undefined> {
   const events: HistoryEvent[] = [];
+  let quiet = 0;
   try {
     while (!signal.aborted) {
       const fresh = await read();
@@ -316,12 +322,25 @@ export async function watchExecution(
       view.show(fresh);
       const ending = endingOf(events);
       if (ending !== undefined) return ending;
+      quiet = fresh.length === 0 ? quiet + 1 : 0;
+      if (quiet >= QUIET_READS && isAsleep(events, sleepsIn)) return { status: 'ASLEEP', events };
       await pause(intervalMs, signal);
     }
     return undefined;
   } finally {
     view.close();
   }
+}
+
+/** A Wait state whose time has come already is left at once: one that is not left within so many reads is slept in. */
+const QUIET_READS = 4;
+
+/** An execution that is stopped and redriven goes on sleeping without entering the state again. */
+function isAsleep(events: readonly HistoryEvent[], state: string | undefined): boolean {
+  const last = events.find(
+    ({ type }) => !['ExecutionRedriven', 'ExecutionAborted', 'WaitStateAborted'].includes(type ?? ''),
+  );
+  return last?.type === 'WaitStateEntered' && last.stateEnteredEventDetails?.name === state;
 }
 
 /** Undefined while the last event is not a closing one: after a redrive there are earlier ends in the history. */

@@ -25,11 +25,12 @@ export type TargetOptions = z.output<typeof TargetOptions>;
 
 export type OperationRequest = z.output<typeof requestOperation.input>;
 export type HoldChange = z.output<typeof changeHold.input>;
-export type HoldAnswer = z.output<typeof changeHold.output>;
+export type HoldAnswer = z.output<typeof HoldAnswer>;
 export type Answer = z.output<typeof Answer>;
 
-/** A newer deployment may answer with more than this version knows. */
+// A newer deployment may answer with more than this version knows.
 const Answer = z.looseObject(requestOperation.output.shape);
+const HoldAnswer = z.looseObject(changeHold.output.shape);
 
 /** A deployed stack, in the sandbox or on AWS: the same calls, other clients. */
 export interface Target {
@@ -40,8 +41,8 @@ export interface Target {
    * @param repeat how the user sends the same request again, should its answer be lost
    */
   requestOperation(request: OperationRequest, repeat: string): Promise<Answer>;
-  /** Invokes the change-hold function; a repeat sets the same state again. */
-  changeHold(change: HoldChange): Promise<HoldAnswer>;
+  /** Invokes the change-hold function. @param repeat as above */
+  changeHold(change: HoldChange, repeat: string): Promise<HoldAnswer>;
   /** Returns a function that answers the events which were recorded since its last call, oldest first. */
   historyOf(executionArn: string): () => Promise<readonly HistoryEvent[]>;
   /** Needs read access to the registry table; nothing else does. */
@@ -100,8 +101,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 
     requestOperation: (request, repeat) => invoke('RequestOperationFunctionName', request, Answer, repeat),
 
-    changeHold: (change) =>
-      invoke('ChangeHoldFunctionName', change, changeHold.output, 'repeat the command; the same change is made once.'),
+    changeHold: (change, repeat) => invoke('ChangeHoldFunctionName', change, HoldAnswer, repeat),
 
     historyOf(executionArn) {
       const read = historyReader(executionArn, settings);

@@ -1,4 +1,5 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { HOLD_STATE } from '../tasks/lifecycle/offboarding-contract';
 import type { Tier } from '../tasks/shared/tenant';
 import type { Description } from './engine/executions';
 import type { Sandbox } from './sandbox';
@@ -67,7 +68,7 @@ export async function changeHold(sandbox: Sandbox, change: Readonly<Record<strin
 export async function asleep(sandbox: Sandbox, executionArn: string): Promise<void> {
   for (;;) {
     const [last] = sandbox.machines.history(executionArn, { reverseOrder: true, maxResults: 1 }).items;
-    const longWait = last?.type === 'WaitStateEntered' && last.stateEnteredEventDetails?.name === 'Hold';
+    const longWait = last?.type === 'WaitStateEntered' && last.stateEnteredEventDetails?.name === HOLD_STATE;
     if (longWait || sandbox.machines.describe(executionArn).status !== 'RUNNING') return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -20,6 +20,7 @@ import {
   claimOffboarding,
   claimPurge,
   closeTenant,
+  HOLD_STATE,
   handOver,
   proveTenantGone,
 } from '../tasks/lifecycle/offboarding-contract';
@@ -53,8 +54,8 @@ export function offboardTenant(scope: Construct, functionOf: FunctionOf): IChain
 
 /** Sleeps to the end of the hold and looks again: it may have been extended, put under legal hold, or lack its approval. */
 function hold(scope: Construct, functionOf: FunctionOf, purge: IChainable): IChainable {
-  const wait = Wait.jsonPath(scope, 'Hold', {
-    stateName: 'Hold',
+  const wait = Wait.jsonPath(scope, HOLD_STATE, {
+    stateName: HOLD_STATE,
     comment: 'Nothing is destroyed before this time. To change it: tenantctl hold. To cancel: tenantctl hold cancel.',
     time: WaitTime.timestampPath('$.holdUntil'),
   });

@@ -1,14 +1,19 @@
 import { ulid } from 'ulid';
 import type * as z from 'zod';
 import { ReinstateRequest } from '../../tasks/lifecycle/contract';
-import { LegalHold, ReleaseLegalHold, SetHold } from '../../tasks/lifecycle/offboarding-contract';
-import { check, defineCommand, type Parsed } from '../command';
-import { EXIT } from '../exit-code';
-import { facts } from '../output';
-import { principalOf } from '../principal';
-import { holdLines } from './hold-lines';
+import { ExtendHold, LegalHold, ReleaseLegalHold, SetHold } from '../../tasks/lifecycle/offboarding-contract';
+import { check, defineCommand, type Parsed, withProblems } from '../command';
+import { NOT_A_DURATION, secondsOf } from '../duration';
+import { answerLines, exitCodeFor, type Operation, runOperation, type Unsigned } from '../waiting';
+import { sendHoldChange } from './hold-change';
 
-type Cancel = Omit<z.output<typeof ReinstateRequest>, 'requestedBy'>;
+interface Cancel {
+  readonly request: Unsigned<z.output<typeof ReinstateRequest>>;
+  readonly wait: boolean;
+}
+
+/** A reinstatement that fails stays REINSTATING: there is no other status to wait for. */
+const REINSTATEMENT: Operation = { underWay: [], exitCodeOf: exitCodeFor('ACTIVE'), lines: answerLines };
 
 /** Brings a tenant back during its hold. */
 export const holdCancel = defineCommand<Cancel>({
@@ -19,67 +24,77 @@ export const holdCancel = defineCommand<Cancel>({
     command
       .option('--tenant-id <id>', 'the tenant')
       .option('--reason <text>', 'why; kept in the audit trail')
-      .option('--request-id <id>', 'idempotency key (default: a new one)');
+      .option('--request-id <id>', 'idempotency key (default: a new one)')
+      .option('--wait', 'show progress until the execution has ended');
   },
 
-  parse: ({ tenantId, reason, requestId = ulid().toLowerCase(), ...others }) =>
-    check(ReinstateRequest, {
-      operation: 'reinstate',
-      tenantId,
-      requestId,
-      reason,
-      ...others,
-      requestedBy: 'tenantctl',
-    }),
-
-  async run(request, { output, openTarget, targetArguments }) {
-    const target = await openTarget();
-    const requestedBy = principalOf(await target.callerArn());
-    const answer = await target.requestOperation(
-      { ...request, requestedBy },
-      `repeat the command with --request-id ${request.requestId}${targetArguments}.`,
-    );
-    output.result(answer, [
-      `${output.colors.bold(answer.tenantId)} is ${output.colors.bold(answer.status)}`,
-      ...facts(
-        [
-          ['request', answer.requestId],
-          ['execution', answer.executionArn],
-          ['next', `npm run tenant -- status --tenant-id ${answer.tenantId}${targetArguments}`],
-        ],
-        output.colors,
-      ),
-    ]);
-    return EXIT.done;
+  parse({ tenantId, reason, requestId = ulid().toLowerCase(), wait, ...others }) {
+    const request = { operation: 'reinstate', tenantId, requestId, reason, ...others };
+    const checked = check(ReinstateRequest, { ...request, requestedBy: 'tenantctl' });
+    return 'problems' in checked ? checked : { input: { request: checked.input, wait: wait === true } };
   },
+
+  run: ({ request, wait }, scope) => runOperation(request, { wait }, REINSTATEMENT, scope),
 });
 
-type Set = Omit<z.output<typeof SetHold>, 'requestedBy'>;
+const SET_FLAGS = { inSeconds: '--by' };
 
-/** Extends or shortens a hold. */
-export const holdSet = defineCommand<Set>({
+/** Moves the end of a hold, to a later or an earlier time. */
+export const holdSet = defineCommand<Unsigned<z.output<typeof SetHold>>>({
   name: 'hold set',
-  summary: 'Extend or shorten a hold, not below the stage’s minimum.',
+  summary: 'Set the end of a hold, later or earlier, not below the stage’s shortest.',
 
   configure(command) {
     command
       .option('--tenant-id <id>', 'the tenant')
       .option('--until <instant>', 'new end, ISO 8601, for example 2027-01-31T00:00:00Z')
+      .option('--by <duration>', 'or how long from now, for example 30d or 12h')
       .option('--request-id <id>', 'idempotency key (default: a new one)');
   },
 
-  parse: ({ tenantId, until, requestId = ulid().toLowerCase(), ...others }) =>
-    check(SetHold, { change: 'set-hold', tenantId, requestId, until, ...others, requestedBy: 'tenantctl' }),
-
-  async run(change, { output, openTarget }) {
-    const target = await openTarget();
-    const answer = await target.changeHold({ ...change, requestedBy: principalOf(await target.callerArn()) });
-    output.result(answer, holdLines(answer, output.colors));
-    return EXIT.done;
+  parse({ tenantId, until, by, requestId = ulid().toLowerCase(), ...others }) {
+    const inSeconds = secondsOf(by);
+    const change = { change: 'set-hold', tenantId, requestId, ...others, requestedBy: 'tenantctl' };
+    // Of two ends, or of none, the contract would say the same in the names of its fields.
+    const end = until === undefined ? { inSeconds: inSeconds ?? 0 } : { until };
+    return withProblems(check(SetHold, { ...change, ...end }, SET_FLAGS), [
+      ...((until === undefined) === (by === undefined) ? ['--until, --by: exactly one of them is required'] : []),
+      ...(by !== undefined && inSeconds === undefined ? [`--by: ${NOT_A_DURATION}`] : []),
+    ]);
   },
+
+  run: sendHoldChange,
 });
 
-type Legal = Omit<z.output<typeof LegalHold> | z.output<typeof ReleaseLegalHold>, 'requestedBy'>;
+const EXTEND_FLAGS = { bySeconds: '--by' };
+
+/** Makes a hold longer, never shorter. */
+export const holdExtend = defineCommand<Unsigned<z.output<typeof ExtendHold>>>({
+  name: 'hold extend',
+  summary: 'Make a hold longer by a duration, counted from its end; it never becomes shorter.',
+
+  configure(command) {
+    command
+      .option('--tenant-id <id>', 'the tenant')
+      .option('--by <duration>', 'for example 10d or 12h')
+      .option('--request-id <id>', 'idempotency key (default: a new one)');
+  },
+
+  parse({ tenantId, by, requestId = ulid().toLowerCase(), ...others }) {
+    const change = { change: 'extend-hold', tenantId, requestId, ...others, requestedBy: 'tenantctl' };
+    const bySeconds = by === undefined ? undefined : secondsOf(by);
+    // A duration that cannot be read is reported as such, not as one that is missing.
+    const readable = by === undefined || bySeconds !== undefined;
+    return withProblems(
+      check(ExtendHold, { ...change, bySeconds: readable ? bySeconds : 1 }, EXTEND_FLAGS),
+      readable ? [] : [`--by: ${NOT_A_DURATION}`],
+    );
+  },
+
+  run: sendHoldChange,
+});
+
+type Legal = Unsigned<z.output<typeof LegalHold> | z.output<typeof ReleaseLegalHold>>;
 
 /** Sets or releases a legal hold: while it stands, nothing of the tenant is destroyed, whatever else is over. */
 export const holdLegal = defineCommand<Legal>({
@@ -95,22 +110,17 @@ export const holdLegal = defineCommand<Legal>({
       .option('--request-id <id>', 'idempotency key (default: a new one)');
   },
 
-  parse({ tenantId, on, off, reason, requestId = ulid().toLowerCase(), ...others }): Parsed<Legal> {
+  parse({ tenantId, on, off, reason, requestId = ulid().toLowerCase(), ...others }) {
     const common = { tenantId, requestId, reason, ...others, requestedBy: 'tenantctl' };
-    const checked =
+    const checked: Parsed<Legal> =
       on === true
         ? check(LegalHold, { change: 'set-legal-hold', ...common })
         : check(ReleaseLegalHold, { change: 'release-legal-hold', ...common });
-    if ((on === true) !== (off === true)) return checked;
-    return {
-      problems: ['--on, --off: exactly one of them is required', ...('problems' in checked ? checked.problems : [])],
-    };
+    return withProblems(
+      checked,
+      (on === true) === (off === true) ? ['--on, --off: exactly one of them is required'] : [],
+    );
   },
 
-  async run(change, { output, openTarget }) {
-    const target = await openTarget();
-    const answer = await target.changeHold({ ...change, requestedBy: principalOf(await target.callerArn()) });
-    output.result(answer, holdLines(answer, output.colors));
-    return EXIT.done;
-  },
+  run: sendHoldChange,
 });

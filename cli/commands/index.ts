@@ -1,5 +1,5 @@
 import type { TenantCommand } from '../command';
-import { holdCancel, holdLegal, holdSet } from './hold';
+import { holdCancel, holdExtend, holdLegal, holdSet } from './hold';
 import { list } from './list';
 import { offboard, offboardApprove } from './offboard';
 import { onboard } from './onboard';
@@ -12,7 +12,8 @@ export const COMMANDS: readonly TenantCommand[] = [
   list,
   offboard,
   offboardApprove,
-  holdCancel,
+  holdExtend,
   holdSet,
+  holdCancel,
   holdLegal,
 ];

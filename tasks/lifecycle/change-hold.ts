@@ -12,8 +12,8 @@ import {
   TransientError,
 } from '../shared/errors';
 import { sfn } from '../shared/executions';
-import { auditPrefix, payloadHash } from '../shared/names';
-import type { TenantState } from '../shared/registry';
+import { auditPrefix, payloadHash, STOPPED_BY_APP } from '../shared/names';
+import type { OperationRecord, TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { changeHold as contract } from './offboarding-contract';
 import { assertSamePayload, OTHER_PAYLOAD } from './requests/request';
@@ -41,31 +41,35 @@ export async function changeHold(change: Change, scope: Scope) {
   // Made before: a late repeat must not make it again, over what others have changed since.
   if (earlier?.outcome !== undefined) return answer(state);
 
-  const set = attributesOf(change, state, scope);
-  // One id, one change: its audit record stands under the id, and a second one would find the place taken.
-  const record = {
+  const planned = planOf(change, state, earlier?.until, scope);
+  // One id, one change: its audit record stands under the id, and a second one would find the place taken. A relative end
+  // is worked out once, so that a repeat does not add to it.
+  const record: OperationRecord = {
     requestId,
     operation: change.change,
     payloadHash: hash,
     requestedBy,
     requestedAt: now().toISOString(),
+    ...(planned.until && { until: planned.until }),
   };
-  if (earlier === undefined && !(await registry.putNewOperation(tenantId, record))) {
-    const stored = await registry.getOperation(tenantId, requestId);
-    assertSamePayload(stored?.payloadHash, hash, tenantId, OTHER_PAYLOAD(requestId));
-  }
+  const recorded = earlier ?? (await recordChange(tenantId, record, registry));
+  const { set, condition, until } =
+    recorded.until === planned.until ? planned : planOf(change, state, recorded.until, scope);
   const written = await registry.update(
     { tenantId, item: 'STATE' },
     { ...set, updatedAt: now().toISOString() },
     {
-      expression: '#generation = :generation AND #status = :status',
-      names: ['generation', 'status'],
-      values: { ':generation': state.generation, ':status': state.status },
+      expression: [
+        '#generation = :generation AND #status = :status',
+        ...(condition ? [condition.expression] : []),
+      ].join(' AND '),
+      names: ['generation', 'status', ...(condition?.names ?? [])],
+      values: { ':generation': state.generation, ':status': state.status, ...condition?.values },
     },
   );
   if (!written)
     throw new TransientError(
-      `tenant ${tenantId}: its status changed while the hold was changed; send the change again`,
+      `tenant ${tenantId}: its status or hold changed while the hold was changed; send the change again`,
     );
   await writeAuditRecord(env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.json`, {
     tenantId,
@@ -75,9 +79,9 @@ export async function changeHold(change: Change, scope: Scope) {
     outcome: 'ACCEPTED',
     at: now().toISOString(),
     ...('reason' in change && { reason: change.reason }),
-    ...('until' in change && { until: change.until }),
+    ...(until && { until }),
   });
-  if (change.change === 'set-hold') await wakeIfShortened(state, change.until, scope);
+  if (change.change === 'set-hold' && until !== undefined) await wakeIfShortened(state, until, scope);
 
   await registry.update(
     { tenantId, item: { operation: requestId } },
@@ -85,6 +89,18 @@ export async function changeHold(change: Change, scope: Scope) {
     { expression: 'attribute_exists(pk)' },
   );
   return answer((await registry.getState(tenantId)) ?? state);
+}
+
+/** Records the change, only if it is not there: whoever comes second finds the first one's. */
+async function recordChange(
+  tenantId: string,
+  record: OperationRecord,
+  registry: Scope['registry'],
+): Promise<OperationRecord> {
+  if (await registry.putNewOperation(tenantId, record)) return record;
+  const stored = await registry.getOperation(tenantId, record.requestId);
+  assertSamePayload(stored?.payloadHash, record.payloadHash, tenantId, OTHER_PAYLOAD(record.requestId));
+  return stored ?? record;
 }
 
 const answer = ({ tenantId, status, legalHold, holdUntil, purgeApproval }: TenantState) => ({
@@ -95,17 +111,23 @@ const answer = ({ tenantId, status, legalHold, holdUntil, purgeApproval }: Tenan
   ...(purgeApproval && { approvedBy: purgeApproval.by }),
 });
 
-function attributesOf(
-  change: Change,
-  state: TenantState,
-  { env, now }: Scope,
-): Partial<TenantState> | Record<string, undefined> {
+/** What a change writes. */
+interface Plan {
+  readonly set: Readonly<Record<string, unknown>>;
+  /** What it asks of STATE beside generation and status. */
+  readonly condition?: { readonly expression: string; readonly names: readonly string[]; readonly values: object };
+  /** The end of the hold that was asked for, ISO 8601. */
+  readonly until?: string;
+}
+
+/** @param recordedUntil the end that an earlier attempt of the same request has worked out */
+function planOf(change: Change, state: TenantState, recordedUntil: string | undefined, { env, now }: Scope): Plan {
   const at = now().toISOString();
   switch (change.change) {
     case 'set-legal-hold':
-      return { legalHold: state.legalHold ?? { by: change.requestedBy, reason: change.reason, since: at } };
+      return { set: { legalHold: state.legalHold ?? { by: change.requestedBy, reason: change.reason, since: at } } };
     case 'release-legal-hold':
-      return { legalHold: undefined };
+      return { set: { legalHold: undefined } };
     case 'approve-purge': {
       const { requestedBy } = offboardingUnderHold(state);
       if (requestedBy === change.requestedBy) {
@@ -113,21 +135,36 @@ function attributesOf(
           `tenant ${state.tenantId}: ${requestedBy} asked for the offboarding and cannot approve its purge`,
         );
       }
-      return { purgeApproval: state.purgeApproval ?? { by: change.requestedBy, at } };
+      return { set: { purgeApproval: state.purgeApproval ?? { by: change.requestedBy, at } } };
     }
     case 'set-hold': {
       const { requestedAt } = offboardingUnderHold(state);
-      const earliest =
-        Date.parse(requestedAt) + (state.activatedAt === undefined ? 0 : env.HOLD_MINIMUM_SECONDS * 1000);
-      if (Date.parse(change.until) < earliest) {
+      const until =
+        recordedUntil ?? (change.until === undefined ? later(at, change.inSeconds ?? 0) : instant(change.until));
+      const earliest = later(requestedAt, state.activatedAt === undefined ? 0 : env.HOLD_MINIMUM_SECONDS);
+      if (until < earliest) {
         throw new InvalidInputError(
-          `change-hold, tenant ${state.tenantId}: until: must not be before ${new Date(earliest).toISOString()}, the end of this stage's shortest hold`,
+          `change-hold, tenant ${state.tenantId}: ${change.until === undefined ? 'inSeconds' : 'until'}: must not end the hold before ${earliest}, the end of this stage's shortest hold`,
         );
       }
-      return { holdUntil: new Date(change.until).toISOString() };
+      return { set: { holdUntil: until }, until };
+    }
+    case 'extend-hold': {
+      offboardingUnderHold(state);
+      const { holdUntil = at } = state;
+      const until = recordedUntil ?? later(latest(holdUntil, at), change.bySeconds);
+      // Whatever somebody else has set meanwhile: an extension never shortens.
+      const longest = latest(holdUntil, until);
+      const condition = { expression: '#holdUntil <= :longest', names: ['holdUntil'], values: { ':longest': longest } };
+      return { set: { holdUntil: longest }, until, ...(state.holdUntil && { condition }) };
     }
   }
 }
+
+/** As toISOString writes it: instants of this form compare as text. */
+const instant = (text: string | number): string => new Date(text).toISOString();
+const latest = (one: string, other: string): string => instant(Math.max(Date.parse(one), Date.parse(other)));
+const later = (from: string, seconds: number): string => instant(Date.parse(from) + seconds * 1000);
 
 function offboardingUnderHold({ tenantId, status, offboarding, purgeStartedAt }: TenantState) {
   if (offboarding === undefined || purgeStartedAt !== undefined || !HOLD_STATUSES.includes(status)) {
@@ -155,7 +192,7 @@ async function wakeIfShortened(state: TenantState, until: string, { env }: Scope
     await sfn.send(
       new StopExecutionCommand({
         executionArn: leaseOwner,
-        error: 'HoldShortened',
+        error: STOPPED_BY_APP.holdShortened,
         cause: `tenant ${tenantId}: a successor sleeps until ${until}`,
       }),
     );

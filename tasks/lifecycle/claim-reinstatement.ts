@@ -4,7 +4,7 @@ import { isNamed } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { PurgeNotAllowedError, TenantNotRequestedError } from '../shared/errors';
 import { sfn } from '../shared/executions';
-import { executionNameOf } from '../shared/names';
+import { executionNameOf, STOPPED_BY_APP } from '../shared/names';
 import type { TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { assertLeaseFree, takeLease } from './lease';
@@ -62,7 +62,11 @@ function assertCancellable({ tenantId, status, purgeStartedAt, activatedAt }: Te
 async function stop(executionArn: string, tenantId: string): Promise<void> {
   try {
     await sfn.send(
-      new StopExecutionCommand({ executionArn, error: 'Cancelled', cause: `tenant ${tenantId} is reinstated` }),
+      new StopExecutionCommand({
+        executionArn,
+        error: STOPPED_BY_APP.cancelled,
+        cause: `tenant ${tenantId} is reinstated`,
+      }),
     );
   } catch (error) {
     if (!isNamed(error, 'ExecutionDoesNotExist')) throw error;

@@ -12,7 +12,7 @@ import {
 } from '../shared/contract';
 import { auditRecords, registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
-import { ClaimInput, oneOf, Principal, Reason } from './inputs';
+import { ClaimInput, HoldSeconds, oneOf, Principal, Reason } from './inputs';
 
 const executions = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
@@ -42,11 +42,7 @@ export const OffboardRequest = z.strictObject({
   requestId: RequestId,
   reason: Reason,
   /** Length of the hold, seconds. @default the stage's */
-  holdSeconds: z.optional(
-    z
-      .int('must be whole seconds')
-      .check(z.minimum(0, 'must not be negative'), z.maximum(10 * 365 * 86_400, 'must be at most 10 years')),
-  ),
+  holdSeconds: z.optional(HoldSeconds),
   requestedBy: Principal,
 });
 
@@ -83,6 +79,10 @@ export const requestOperation = defineContract({
     repeated: z.boolean(),
     /** True when there was nothing to do. */
     alreadyActive: z.boolean(),
+    /** ISO 8601, of a tenant in its hold: nothing is destroyed before. */
+    holdUntil: z.optional(z.string()),
+    /** True, of a tenant in its hold, while a legal hold stands. */
+    legalHold: z.optional(z.boolean()),
     /** Of a tenant that is gone. */
     tombstone: z.optional(z.record(z.string(), z.string())),
   }),

@@ -21,6 +21,13 @@ export const Reason = z
     z.regex(/^[^\p{C}@]*$/u, 'must not hold control characters or e-mail addresses: it goes into the audit trail'),
   );
 
+const TEN_YEARS = 10 * 365 * 86_400;
+
+/** Length of a hold, or of a part of one. */
+export const HoldSeconds = z
+  .int('must be whole seconds')
+  .check(z.minimum(0, 'must not be negative'), z.maximum(TEN_YEARS, 'must be at most 10 years'));
+
 /** Input of a claim: the execution's whole input, whatever was typed into it. */
 export const ClaimInput = z.strictObject({
   request: z.strictObject({ tenantId: TenantId, requestId: RequestId }),

@@ -11,13 +11,16 @@ import {
 } from '../shared/contract';
 import { auditRecords, registryItems } from '../shared/permissions';
 import { HOLD_STATUSES, PURGE_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
-import { ClaimInput, oneOf, Principal, Reason } from './inputs';
+import { ClaimInput, HoldSeconds, oneOf, Principal, Reason } from './inputs';
 
 const executions = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
   resources: [executionArnPattern(platform)],
   wildcardReason: 'Executions of the state machines of this app and stage; their names hold the request.',
 });
+
+/** Name of the Wait state in which an offboarding sleeps. */
+export const HOLD_STATE = 'Hold';
 
 const Claim = z.strictObject({
   tenantId: TenantId,
@@ -138,7 +141,25 @@ export const claimReinstatement = defineContract({
 });
 
 const Change = z.strictObject({ tenantId: TenantId, requestId: RequestId, requestedBy: Principal });
-export const SetHold = z.extend(Change, { change: z.literal('set-hold'), until: Instant });
+/** The new end, or how many seconds from the time at which the change is recorded. */
+export const SetHold = z
+  .extend(Change, {
+    change: z.literal('set-hold'),
+    until: z.optional(Instant),
+    inSeconds: z.optional(HoldSeconds),
+  })
+  .check(
+    z.refine(({ until, inSeconds }) => (until === undefined) !== (inSeconds === undefined), {
+      error: 'exactly one of until and inSeconds is required',
+      // Beside what is wrong with other fields, not after it.
+      when: ({ value }) => typeof value === 'object' && value !== null,
+    }),
+  );
+/** Counted from the end that the hold has, or from now if that is over. */
+export const ExtendHold = z.extend(Change, {
+  change: z.literal('extend-hold'),
+  bySeconds: HoldSeconds.check(z.minimum(1, 'must be longer than 0')),
+});
 export const LegalHold = z.extend(Change, { change: z.literal('set-legal-hold'), reason: Reason });
 export const ReleaseLegalHold = z.extend(Change, { change: z.literal('release-legal-hold'), reason: Reason });
 export const ApprovePurge = z.extend(Change, { change: z.literal('approve-purge') });
@@ -151,8 +172,8 @@ export const changeHold = defineContract({
   entry: 'lifecycle/change-hold',
   input: oneOf(
     'change',
-    [SetHold, LegalHold, ReleaseLegalHold, ApprovePurge],
-    'must be set-hold, set-legal-hold, release-legal-hold or approve-purge',
+    [SetHold, ExtendHold, LegalHold, ReleaseLegalHold, ApprovePurge],
+    'must be set-hold, extend-hold, set-legal-hold, release-legal-hold or approve-purge',
   ),
   output: z.strictObject({
     tenantId: TenantId,

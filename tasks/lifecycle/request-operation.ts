@@ -1,6 +1,7 @@
 import { defineTask } from '../shared/define-task';
 import { NotReadyError } from '../shared/errors';
 import type { OperationRecord, TenantRecord } from '../shared/registry';
+import { HOLD_STATUSES } from '../shared/tenant';
 import { requestOperation as contract } from './contract';
 import { acceptOffboarding } from './requests/offboarding';
 import { acceptOnboarding } from './requests/onboarding';
@@ -55,7 +56,7 @@ async function answer(
   const state = await registry.getState(tenantId);
   if (state === undefined)
     throw new NotReadyError(`tenant ${tenantId}: its STATE item is missing although it was requested`);
-  const { status, tombstone } = state;
+  const { status, holdUntil, legalHold, tombstone } = state;
   return {
     tenantId,
     requestId,
@@ -63,6 +64,7 @@ async function answer(
     status,
     alreadyActive: false,
     ...result,
+    ...(HOLD_STATUSES.includes(status) && { ...(holdUntil && { holdUntil }), legalHold: legalHold !== undefined }),
     ...(tombstone && { tombstone: { ...tombstone } }),
   };
 }

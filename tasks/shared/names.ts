@@ -60,6 +60,9 @@ export function executionName(operation: OperationName, tenantId: string, reques
   return `${operation}--${tenantId}--${id}`;
 }
 
+/** Errors of executions that the app stops itself; they are no failures. */
+export const STOPPED_BY_APP = { cancelled: 'Cancelled', holdShortened: 'HoldShortened' } as const;
+
 /** Last part of an execution ARN. */
 export const executionNameOf = (executionArn: string): string => executionArn.slice(executionArn.lastIndexOf(':') + 1);
 

@@ -126,6 +126,8 @@ export interface OperationRecord {
   /** Of an offboarding: the length of its hold, and why it was asked for. */
   readonly holdSeconds?: number;
   readonly reason?: string;
+  /** ISO 8601, of a change of the hold: the end that was worked out when the change was recorded. */
+  readonly until?: string;
   readonly executionArn?: string;
   readonly outcome?: string;
   readonly endedAt?: string;

@@ -1,4 +1,7 @@
+import { COMMANDS } from '../../cli/commands';
+import { secondsOf } from '../../cli/duration';
 import { run } from '../../cli/program';
+import { STATUSES } from '../../tasks/shared/tenant';
 import { anOnboarding, aTerminal, tenantctl } from './a-terminal';
 
 /** Nothing listens there: a command that got past its arguments would say so. */
@@ -55,6 +58,76 @@ describe('arguments', () => {
     ]);
   });
 
+  const TENANT = '--tenant-id: must have at least 3 characters';
+  const REQUEST = '--request-id: must be 1 to 128 letters, digits, hyphens or underscores';
+  const REASON = '--reason: must have at least 3 characters';
+  const DURATION = 'must be a duration such as 30d, 12h or 0';
+  const WRONG = ['--tenant-id', 'ab', '--request-id', '/', '--reason', 'x'];
+
+  it.each<[string, string[], string[]]>([
+    ['offboard', [...WRONG, '--hold', 'soon'], [`--hold: ${DURATION}`, TENANT, REQUEST, REASON]],
+    ['offboard', [...WRONG, '--hold', '9999d'], [TENANT, REQUEST, REASON, '--hold: must be at most 10 years']],
+    ['offboard', [], ['--tenant-id: is required', '--reason: is required']],
+    ['offboard approve', ['--tenant-id', 'ab', '--request-id', '/'], [TENANT, REQUEST]],
+    ['offboard approve', [], ['--tenant-id: is required']],
+    ['hold cancel', WRONG, [TENANT, REQUEST, REASON]],
+    ['hold cancel', [], ['--tenant-id: is required', '--reason: is required']],
+    [
+      'hold set',
+      ['--tenant-id', 'ab', '--until', 'tomorrow', '--by', 'soon'],
+      [
+        '--until, --by: exactly one of them is required',
+        `--by: ${DURATION}`,
+        TENANT,
+        '--until: must be an ISO 8601 instant, for example 2027-01-31T00:00:00Z',
+      ],
+    ],
+    ['hold set', [], ['--until, --by: exactly one of them is required', '--tenant-id: is required']],
+    ['hold set', ['--tenant-id', 'acme', '--by', '9999d'], ['--by: must be at most 10 years']],
+    ['hold extend', ['--tenant-id', 'ab', '--by', '-3d'], [`--by: ${DURATION}`, TENANT]],
+    ['hold extend', ['--tenant-id', 'acme', '--by', '0'], ['--by: must be longer than 0']],
+    ['hold extend', [], ['--tenant-id: is required', '--by: is required']],
+    [
+      'hold legal',
+      [...WRONG, '--on', '--off'],
+      ['--on, --off: exactly one of them is required', TENANT, REQUEST, REASON],
+    ],
+    [
+      'hold legal',
+      ['--on', '--reason', 'ask ada@acme.example'],
+      [
+        '--tenant-id: is required',
+        '--reason: must not hold control characters or e-mail addresses: it goes into the audit trail',
+      ],
+    ],
+    [
+      'list',
+      ['--status', 'GONE', '--bogus'],
+      [`--status: must be one of ${STATUSES.join(', ')}`, '--bogus: unknown option'],
+    ],
+    [
+      'status',
+      ['--bogus', 'stray'],
+      ['--tenant-id: is required', '--bogus: unknown option', '"stray": unexpected argument'],
+    ],
+  ])('%s %j: all problems are reported at once, and nothing is sent', async (command, args, expected) => {
+    const { exitCode, name, problems } = await problemsOf(...command.split(' '), ...args);
+
+    expect({ exitCode, name }).toEqual({ exitCode: 2, name: 'UsageError' });
+    expect([...problems].sort()).toEqual([...expected].sort());
+  });
+
+  it.each<[string | undefined, number | undefined]>([
+    ['0', 0],
+    ['90s', 90],
+    ['12h', 43_200],
+    ['30d', 2_592_000],
+    ...['', '30', 'd', '1.5d', '-1d', '1w', ' 1d', '1d ', undefined].map((text): [string | undefined, undefined] => [
+      text,
+      undefined,
+    ]),
+  ])('the duration %j is %j seconds', (text, seconds) => expect(secondsOf(text)).toBe(seconds));
+
   it.each([
     ['status', ['status', '--tenant-id', 'A'], '--tenant-id: must have at least 3 characters'],
     ['list', ['list', '--status', 'GONE'], '--status: must be one of REQUESTED'],
@@ -96,8 +169,19 @@ describe('arguments', () => {
     const { exitCode, stdout } = await tenantctl('--help');
 
     expect(exitCode).toBe(0);
-    for (const word of ['onboard', 'status', 'list', 'Exit codes', '130']) expect(stdout()).toContain(word);
+    for (const word of ['onboard', 'offboard', 'hold', 'status', 'list', 'Exit codes', '130'])
+      expect(stdout()).toContain(word);
   });
+
+  it.each(COMMANDS.map(({ name, summary }) => [name, summary]))(
+    'help of %s says what it does',
+    async (name, summary) => {
+      const { exitCode, stdout } = await tenantctl(...name.split(' '), '--help');
+
+      expect(exitCode).toBe(0);
+      expect(stdout().replace(/\s+/g, ' ')).toContain(summary);
+    },
+  );
 
   it('a sandbox that is not running is said to be so, and how to start it', async () => {
     const { terminal, stderr } = aTerminal();

@@ -1,12 +1,24 @@
 import { createColors } from 'picocolors';
+import { holdLines } from '../../cli/commands/hold-change';
 import { listLines } from '../../cli/commands/list';
-import { answerLines } from '../../cli/commands/onboard';
+import { offboardLines } from '../../cli/commands/offboard';
 import { statusLines, viewOf } from '../../cli/commands/status';
 import { RefusedError, reportOf, UsageError } from '../../cli/errors';
 import { createOutput, errorLines, facts, table } from '../../cli/output';
+import { answerLines } from '../../cli/waiting';
 import { QuotaExceededError } from '../../tasks/shared/errors';
 import type { Failure } from '../../tasks/shared/registry';
-import { aLedgerEntry, anExecutionArn, anOperation, aProfile, aTenantState, PERSONAL } from '../support/builders';
+import {
+  aHeldTenant,
+  aLedgerEntry,
+  aLegalHold,
+  anExecutionArn,
+  anOperation,
+  aProfile,
+  aPurgedTenant,
+  aTenantState,
+  PERSONAL,
+} from '../support/builders';
 import { aTerminal } from './a-terminal';
 
 const plain = createColors(false);
@@ -21,6 +33,14 @@ const aFailure: Failure = {
   redriveCount: 2,
   nextAction: 'Raise the quota.',
   failedAt: '2026-01-01T00:01:00.000Z',
+};
+
+const TOMBSTONE = {
+  closedAt: '2026-02-01T00:10:00.000Z',
+  encryptionKeyArn: 'arn:key',
+  encryptionKeyDeletionDate: '2026-03-03T00:00:00.000Z',
+  evidenceKey: 'audit/acme/evidence-of-deletion/r1.json',
+  evidenceSha256: 'abc',
 };
 
 const aRecord = () => ({
@@ -157,6 +177,50 @@ describe('status', () => {
   });
 });
 
+describe('status of a tenant that leaves', () => {
+  const linesOf = (changes: Parameters<typeof aTenantState>[0]) =>
+    statusLines(viewOf(aRecord(), aTenantState(changes), { showProfile: false }), plain);
+
+  it('shows who asked, until when it is held, and what holds it back', () => {
+    const lines = linesOf(aHeldTenant({ legalHold: aLegalHold, purgeApproval: { by: 'ops/two', at: '2026-01-03' } }));
+
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        '  status        OFFBOARDING',
+        '  offboarding   requested by ops/one: contract ended',
+        '  hold until    2026-02-01T00:00:00.000Z',
+        '  legal hold    since 2026-01-15T00:00:00.000Z by counsel/one: case 17',
+        '  approved      2026-01-03 by ops/two',
+      ]),
+    );
+  });
+
+  it('shows since when it is purged', () => {
+    expect(linesOf(aPurgedTenant())).toContain('  purge since   2026-02-01T00:00:01.000Z');
+  });
+
+  it('shows the tombstone', () => {
+    const text = linesOf(aPurgedTenant({ status: 'OFFBOARDED', tombstone: TOMBSTONE })).join('\n');
+
+    for (const shown of ['closed', 'audit/acme/evidence-of-deletion/r1.json (SHA-256 abc)', 'key gone on']) {
+      expect(text).toContain(shown);
+    }
+  });
+
+  it('has the same as JSON', () => {
+    const state = aTenantState(aPurgedTenant({ legalHold: aLegalHold, tombstone: TOMBSTONE }));
+
+    expect(viewOf(aRecord(), state, { showProfile: false })).toMatchObject({
+      offboarding: { requestedBy: 'ops/one' },
+      holdUntil: '2026-02-01T00:00:00.000Z',
+      legalHold: aLegalHold,
+      purgeApproval: { by: 'ops/two' },
+      purgeStartedAt: '2026-02-01T00:00:01.000Z',
+      tombstone: TOMBSTONE,
+    });
+  });
+});
+
 describe('list', () => {
   it('shows a line per tenant', () => {
     const lines = listLines([aTenantState(), aTenantState({ tenantId: 'acme2', lastFailure: aFailure })], plain);
@@ -193,5 +257,98 @@ describe('onboard', () => {
     [{ executionStatus: 'FAILED', status: 'ONBOARDING_FAILED' }, '✗ acme is ONBOARDING_FAILED'],
   ])('%j', (changes, line) => {
     expect(answerLines({ ...anAnswer, ...changes }, plain, '')[0]).toBe(line);
+  });
+});
+
+describe('offboard', () => {
+  const anAnswer = {
+    tenantId: 'acme',
+    requestId: 'r1',
+    operation: 'offboard',
+    status: 'OFFBOARDING',
+    executionArn: anExecutionArn('offboard--acme--r1'),
+    executionStatus: 'RUNNING',
+    repeated: false,
+    alreadyActive: false,
+  };
+  const textOf = (changes: object, targetArguments = '') =>
+    offboardLines({ ...anAnswer, ...changes }, plain, targetArguments).join('\n');
+
+  it('in its hold, says until when, that nothing is lost, and how to change it', () => {
+    const text = textOf({ holdUntil: '2026-02-01T00:00:00.000Z', legalHold: false }, ' --target aws');
+
+    for (const shown of [
+      '✓ acme is OFFBOARDING',
+      'hold until  2026-02-01T00:00:00.000Z',
+      'Nothing is lost',
+      'npm run tenant -- hold extend --tenant-id acme --by 10d --target aws',
+      'npm run tenant -- hold cancel --tenant-id acme --reason "…" --target aws',
+      'npm run tenant -- offboard approve --tenant-id acme --target aws',
+    ]) {
+      expect(text).toContain(shown);
+    }
+    expect(text).not.toContain('legal hold  ');
+  });
+
+  it('says that a legal hold stands', () => {
+    expect(textOf({ holdUntil: '2026-02-01T00:00:00.000Z', legalHold: true })).toContain(
+      'legal hold  on: nothing is destroyed before it is released',
+    );
+  });
+
+  it.each([
+    [{ status: 'ACTIVE' }, '✓ acme is ACTIVE'],
+    [
+      { status: 'ACTIVE', repeated: true },
+      '✓ acme is ACTIVE: this request was accepted before, nothing was started again',
+    ],
+    [{ status: 'OFFBOARDED', executionStatus: 'SUCCEEDED' }, '✓ acme is OFFBOARDED'],
+    [
+      { status: 'OFFBOARDED', executionArn: undefined, executionStatus: undefined },
+      '✓ acme is OFFBOARDED: it was already, nothing was started',
+    ],
+    [
+      { executionStatus: 'ABORTED' },
+      '✓ acme is OFFBOARDING: its hold was changed, and another execution goes on with it',
+    ],
+    [{ status: 'OFFBOARDING_FAILED', executionStatus: 'FAILED' }, '✗ acme is OFFBOARDING_FAILED'],
+    [{ status: 'ACTIVE', executionStatus: 'ABORTED' }, '✗ acme is ACTIVE'],
+    [{ status: 'PURGING', executionStatus: 'FAILED' }, '✗ acme is PURGING'],
+  ])('%j', (changes, line) => {
+    expect(textOf(changes).split('\n')[0]).toBe(line);
+  });
+
+  it('shows the tombstone of a tenant that is gone, and nothing more to do', () => {
+    const text = textOf({ status: 'OFFBOARDED', tombstone: TOMBSTONE });
+
+    expect(text).toContain('evidence     audit/acme/evidence-of-deletion/r1.json (SHA-256 abc)');
+    expect(text).toContain('key gone on  2026-03-03T00:00:00.000Z');
+    expect(text).not.toMatch(/npm run|next/);
+  });
+});
+
+describe('hold', () => {
+  it('shows what holds a purge back', () => {
+    const answer = {
+      tenantId: 'acme',
+      status: 'OFFBOARDING',
+      holdUntil: '2026-02-01',
+      legalHold: true,
+      approvedBy: 'ops/two',
+    };
+
+    expect(holdLines(answer, plain)).toEqual([
+      '✓ acme is OFFBOARDING',
+      '  hold until   2026-02-01',
+      '  legal hold   on: nothing is destroyed before it is released',
+      '  approved by  ops/two',
+    ]);
+  });
+
+  it('leaves out what there is not', () => {
+    expect(holdLines({ tenantId: 'acme', status: 'ACTIVE', legalHold: false }, plain)).toEqual([
+      '✓ acme is ACTIVE',
+      '  legal hold  off',
+    ]);
   });
 });

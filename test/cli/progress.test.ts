@@ -208,6 +208,41 @@ describe('watchExecution', () => {
     expect(ending?.status).toBe('SUCCEEDED');
   });
 
+  describe('of an execution that may sleep', () => {
+    const watching = (pages: (readonly HistoryEvent[])[], sleepsIn: string | undefined = 'Hold') =>
+      watchExecution(async () => pages.shift() ?? [], quiet, {
+        intervalMs: 1,
+        signal: AbortSignal.timeout(200),
+        ...(sleepsIn !== '' && { sleepsIn }),
+      });
+    const asleep = () => {
+      const history = start();
+      return { ...history, waiting: history.enter('Hold', history.first, 'WaitStateEntered') };
+    };
+
+    it('ends where it sleeps, also after it was stopped and redriven there', async () => {
+      const { events, append, waiting } = asleep();
+      append('ExecutionRedriven', append('ExecutionAborted', append('WaitStateAborted', waiting)));
+
+      expect((await watching([events.slice(0, 2)]))?.status).toBe('ASLEEP');
+      expect((await watching([events]))?.status).toBe('ASLEEP');
+    });
+
+    it('goes on when the time of the wait has come already', async () => {
+      const { events, append, waiting, exit } = asleep();
+      append('ExecutionSucceeded', exit('Hold', waiting, 'WaitStateExited'));
+
+      expect((await watching([events.slice(0, 2), [], events.slice(2)]))?.status).toBe('SUCCEEDED');
+    });
+
+    it.each([
+      ['another wait', 'Wait for knowledge base'],
+      ['no wait of that kind', ''],
+    ])('does not end in %s', async (_name, sleepsIn) => {
+      expect(await watching([asleep().events], sleepsIn)).toBeUndefined();
+    });
+  });
+
   it('stops when it is told to, in the middle of a pause', async () => {
     const interruption = new AbortController();
     setTimeout(() => interruption.abort(), 5);

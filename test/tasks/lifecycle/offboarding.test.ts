@@ -1,4 +1,4 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -299,6 +299,74 @@ describe('change-hold', () => {
     expect([...stops(), ...starts()]).toEqual([]);
   });
 
+  it('extends from the end that the hold has, once, also when repeated after a crash', async () => {
+    await put(aHeldTenant({ holdUntil: future(5) }));
+    const end = Date.parse(String((await state())?.['holdUntil'])) + 10 * DAY;
+    const extend = { change: 'extend-hold', bySeconds: (10 * DAY) / 1000 };
+    s3.on(PutObjectCommand).rejectsOnce(aLostAnswer()).resolves({});
+    await expect(change(extend)).rejects.toMatchObject({ name: 'TransientError' });
+
+    await change(extend);
+    await change(extend);
+
+    expect(Date.parse(String((await state())?.['holdUntil']))).toBe(end);
+    expect(s3.commandCalls(PutObjectCommand).at(-1)?.args[0].input).toMatchObject({
+      Key: 'audit/acme/requests/change-1.json',
+      Body: expect.stringContaining(`"until":"${new Date(end).toISOString()}"`),
+    });
+    expect([...stops(), ...starts()]).toEqual([]);
+  });
+
+  it('extends a hold that is over from now', async () => {
+    await put(aHeldTenant({ holdUntil: past(3) }));
+
+    await change({ change: 'extend-hold', bySeconds: 3600 });
+
+    expect(Date.parse(String((await state())?.['holdUntil'])) / 1000).toBeCloseTo(Date.now() / 1000 + 3600, -1);
+  });
+
+  it('never shortens by an extension, whatever was set since it was recorded', async () => {
+    await put(aHeldTenant({ holdUntil: future(5) }));
+    s3.on(PutObjectCommand).rejectsOnce(aLostAnswer()).resolves({});
+    await expect(change({ change: 'extend-hold', bySeconds: 3600 })).rejects.toMatchObject({ name: 'TransientError' });
+    const longer = future(50);
+    await put(aHeldTenant({ holdUntil: longer }));
+
+    expect(await change({ change: 'extend-hold', bySeconds: 3600 })).toMatchObject({ holdUntil: longer });
+  });
+
+  it('refuses an extension that somebody overtakes, and makes it when it is sent again', async () => {
+    await put(aHeldTenant({ holdUntil: future(5) }));
+    const longer = future(50);
+    tables.before(isStateUpdate, () => put(aHeldTenant({ holdUntil: longer })));
+
+    const overtaken = change({ change: 'extend-hold', bySeconds: 3600 });
+
+    await expect(overtaken).rejects.toMatchObject({ name: 'TransientError' });
+    expect(await change({ change: 'extend-hold', bySeconds: 3600 })).toMatchObject({ holdUntil: longer });
+  });
+
+  it('sets an end that is counted from when the change was recorded, however often it is sent', async () => {
+    const set = { change: 'set-hold', inSeconds: 3600 };
+    sfn.on(StopExecutionCommand).rejectsOnce(aLostAnswer()).resolves({});
+    await put(aHeldTenant({ holdUntil: future(5) }));
+    await expect(change(set)).rejects.toMatchObject({ name: 'TransientError' });
+    const recorded = (await item('OPERATION#change-1'))?.['until'];
+
+    expect(await change(set)).toMatchObject({ holdUntil: recorded });
+    expect(Date.parse(String(recorded)) / 1000).toBeCloseTo(Date.now() / 1000 + 3600, -1);
+    expect(starts()).toEqual(['offboard--acme--request-2-g2']);
+  });
+
+  it('reports every problem of a change at once', async () => {
+    const wrong = change({ change: 'set-hold', requestedBy: 'a@b.example', until: 'tomorrow', inSeconds: 1 });
+
+    await expect(wrong).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.stringMatching(/requestedBy: .*until: .*exactly one of until and inSeconds is required/s),
+    });
+  });
+
   it('does not go below the stage’s shortest hold, unless the tenant never was active', async () => {
     const shorten = { change: 'set-hold', until: '2026-01-08T23:59:59Z' };
     await expect(change(shorten)).rejects.toMatchObject({ name: 'InvalidInputError' });
@@ -351,6 +419,9 @@ describe('change-hold', () => {
     ['OFFBOARDED', { change: 'set-legal-hold', reason: 'case 17' }, 'TenantRetiredError'],
     ['ACTIVE', { change: 'approve-purge' }, 'PurgeNotAllowedError'],
     ['PURGING', { change: 'set-hold', until: '2027-01-01T00:00:00Z' }, 'PurgeNotAllowedError'],
+    ['ACTIVE', { change: 'extend-hold', bySeconds: 1 }, 'PurgeNotAllowedError'],
+    ['OFFBOARDING', { change: 'extend-hold', bySeconds: 0 }, 'InvalidInputError'],
+    ['OFFBOARDING', { change: 'set-hold' }, 'InvalidInputError'],
     ['OFFBOARDING', { change: 'set-legal-hold', reason: 'ask ada@acme.example' }, 'InvalidInputError'],
   ])('of a tenant that is %s refuses %j', async (status, wanted, name) => {
     await put(aHeldTenant({ status: status as 'ACTIVE' }));
