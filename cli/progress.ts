@@ -238,6 +238,8 @@ export function seconds(milliseconds: number): string {
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 export interface ProgressView {
+  /** Takes note of what happened earlier, without showing it: later events refer to it. */
+  skip(events: readonly HistoryEvent[]): void;
   show(events: readonly HistoryEvent[]): void;
   /** Takes the footer away. */
   close(): void;
@@ -274,6 +276,9 @@ export function openProgress(
   const timer = live ? setInterval(draw, FRAME_MS) : undefined;
 
   return {
+    skip(events) {
+      for (const event of events) tracker.take(event);
+    },
     show(events) {
       const lines = events.flatMap((event) => entryLines(tracker.take(event), shown));
       if (lines.length > 0) {
@@ -302,6 +307,7 @@ export interface Ending {
  * @param read answers the events that are new since its last call
  * @param signal stops watching; the execution goes on
  * @param sleepsIn name of a Wait state that may last for days
+ * @param earlier events before those that `read` answers, oldest first: of an execution that has ended and is redriven
  * @returns undefined when the signal came first
  */
 export async function watchExecution(
@@ -311,16 +317,23 @@ export async function watchExecution(
     intervalMs,
     signal,
     sleepsIn,
-  }: { readonly intervalMs: number; readonly signal: AbortSignal; readonly sleepsIn?: string },
+    earlier = [],
+  }: {
+    readonly intervalMs: number;
+    readonly signal: AbortSignal;
+    readonly sleepsIn?: string;
+    readonly earlier?: readonly HistoryEvent[];
+  },
 ): Promise<Ending | undefined> {
-  const events: HistoryEvent[] = [];
+  const events: HistoryEvent[] = earlier.toReversed();
   let quiet = 0;
+  view.skip(earlier);
   try {
     while (!signal.aborted) {
       const fresh = await read();
       events.unshift(...fresh.toReversed());
       view.show(fresh);
-      const ending = endingOf(events);
+      const ending = events.length > earlier.length ? endingOf(events) : undefined;
       if (ending !== undefined) return ending;
       quiet = fresh.length === 0 ? quiet + 1 : 0;
       if (quiet >= QUIET_READS && isAsleep(events, sleepsIn)) return { status: 'ASLEEP', events };

@@ -7,6 +7,7 @@ import { isNamed, mapAwsError } from '../tasks/shared/aws-errors';
 import { TenantLifecycleError } from '../tasks/shared/errors';
 import type { Registry } from '../tasks/shared/registry';
 import { RefusedError, TargetError, TenantctlError, UnknownOutcomeError } from './errors';
+import { type Executions, openExecutions } from './executions';
 
 /** Where `npm start` serves. */
 export const DEFAULT_ENDPOINT = 'http://127.0.0.1:4599';
@@ -34,6 +35,8 @@ const HoldAnswer = z.looseObject(changeHold.output.shape);
 
 /** A deployed stack, in the sandbox or on AWS: the same calls, other clients. */
 export interface Target {
+  /** False for the sandbox, which has no console. */
+  readonly isAws: boolean;
   /** ARN of who the caller is to AWS. */
   callerArn(): Promise<string>;
   /**
@@ -45,6 +48,8 @@ export interface Target {
   changeHold(change: HoldChange, repeat: string): Promise<HoldAnswer>;
   /** Returns a function that answers the events which were recorded since its last call, oldest first. */
   historyOf(executionArn: string): () => Promise<readonly HistoryEvent[]>;
+  /** Reads what Step Functions knows of executions, and redrives them. */
+  executions(): Executions;
   /** Needs read access to the registry table; nothing else does. */
   registry(): Promise<Registry>;
 }
@@ -56,7 +61,7 @@ const sandboxClient = (endpoint: string) => ({
   credentials: { accessKeyId: 'tenantctl', secretAccessKey: 'tenantctl' },
 });
 
-type ClientSettings = ReturnType<typeof sandboxClient> | Record<string, never>;
+export type ClientSettings = ReturnType<typeof sandboxClient> | Record<string, never>;
 
 /** Looks up the stack's outputs. Its failure means that the target cannot be used as it is. */
 export async function openTarget(options: TargetOptions): Promise<Target> {
@@ -91,6 +96,8 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
   }
 
   return {
+    isAws: options.target === 'aws',
+
     async callerArn() {
       const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
       const { Arn } = await calling('sts:GetCallerIdentity', REPEAT_COMMAND, () =>
@@ -108,6 +115,8 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       return () => calling('states:GetExecutionHistory', 'The execution goes on; look with tenantctl status.', read);
     },
 
+    executions: () => openExecutions(settings, (operation) => output(MACHINE_OUTPUTS[operation]), calling),
+
     async registry() {
       // Not import(): that would want the extension of the compiled file. Loaded here because its clients take their time.
       const { connectRegistry, openRegistry } =
@@ -121,6 +130,12 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     },
   };
 }
+
+const MACHINE_OUTPUTS = {
+  onboard: 'OnboardTenantStateMachineArn',
+  offboard: 'OffboardTenantStateMachineArn',
+  reinstate: 'ReinstateTenantStateMachineArn',
+} as const;
 
 const REPEAT_COMMAND = 'Repeat the command.';
 

@@ -1,5 +1,6 @@
+import type { HistoryEvent } from '@aws-sdk/client-sfn';
 import { failureOf } from '../tasks/lifecycle/failure';
-import { describeErrorName } from '../tasks/shared/errors';
+import { adviceOn } from '../tasks/shared/errors';
 import { executionNameOf, STOPPED_BY_APP } from '../tasks/shared/names';
 import type { TenantStatus } from '../tasks/shared/tenant';
 import { followUp, repeatOf, type Scope } from './command';
@@ -74,9 +75,18 @@ async function sender(
   return () => target.requestOperation({ ...request, requestedBy }, repeatOf(request.requestId, targetArguments));
 }
 
-async function watch(
+export interface Watch {
+  readonly sleepsIn?: string;
+  /** Answers the events since its last call. @default reads from the start */
+  readonly read?: () => Promise<readonly HistoryEvent[]>;
+  /** What it has answered before, oldest first. */
+  readonly earlier?: readonly HistoryEvent[];
+}
+
+/** Shows an execution until it ends or sleeps; undefined when Ctrl-C came first. */
+export async function watch(
   executionArn: string,
-  { sleepsIn }: Operation,
+  { sleepsIn, read, earlier }: Watch,
   target: Target,
   scope: Scope,
 ): Promise<Ending | undefined> {
@@ -85,10 +95,12 @@ async function watch(
   const interruption = new AbortController();
   const stopListening = scope.onInterrupt(() => interruption.abort());
   try {
-    return await watchExecution(target.historyOf(executionArn), openProgress(output.progress, { live: output.live }), {
+    const events = read ?? target.historyOf(executionArn);
+    return await watchExecution(events, openProgress(output.progress, { live: output.live }), {
       intervalMs: POLL_MS,
       signal: interruption.signal,
       ...(sleepsIn !== undefined && { sleepsIn }),
+      ...(earlier !== undefined && { earlier }),
     });
   } finally {
     stopListening();
@@ -111,26 +123,11 @@ async function settled(send: () => Promise<Answer>, ending: Ending, { underWay }
 const SETTLE_ATTEMPTS = 20;
 
 /** What the outcome recorder writes on the tenant, from the same history. */
-function failureIn({ status, error, cause, events }: Ending, executionArn: string) {
+export function failureIn({ status, error, cause, events }: Ending, executionArn: string) {
   const failure = failureOf(events, { status, error, cause });
-  const known = describeErrorName(failure.error);
-  return {
-    ...failure,
-    errorClass: known?.errorClass ?? 'unexpected',
-    nextAction:
-      known?.nextAction ??
-      STOPPED[failure.error] ??
-      'Read the function’s log for the cause, correct it, then redrive the execution.',
-    executionArn,
-  };
+  return { ...failure, ...adviceOn(failure.error), executionArn };
 }
 export type OperationFailure = ReturnType<typeof failureIn>;
-
-/** Of executions that did not fail but were stopped. */
-const STOPPED: Readonly<Record<string, string>> = {
-  [STOPPED_BY_APP.cancelled]: 'Leave this execution alone: the offboarding was cancelled, and the tenant comes back.',
-  Aborted: 'Somebody stopped the execution; find out who and why, then redrive it.',
-};
 
 /** An execution that failed, of a tenant that another one has brought where it should be since, is no failure any more. */
 export const exitCodeFor =
@@ -163,7 +160,11 @@ export function answerLines(answer: Answer, colors: Colors, targetArguments: str
 export const executionOf = (executionArn: string, executionStatus?: string): string =>
   `${executionArn}${executionStatus === undefined ? '' : ` (${executionStatus})`}`;
 
-export function failureLines({ tenantId, status }: Answer, failure: OperationFailure, colors: Colors): string[] {
+export function failureLines(
+  { tenantId, status }: Pick<Answer, 'tenantId' | 'status'>,
+  failure: OperationFailure,
+  colors: Colors,
+): string[] {
   const { bold, dim, red } = colors;
   return [
     `${red('✗')} ${bold(tenantId)} is ${bold(status)}: it failed at "${printable(failure.step)}", attempt ${failure.attempt}`,

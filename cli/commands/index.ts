@@ -1,8 +1,10 @@
 import type { TenantCommand } from '../command';
+import { executions } from './executions';
 import { holdCancel, holdExtend, holdLegal, holdSet } from './hold';
 import { list } from './list';
 import { offboard, offboardApprove } from './offboard';
 import { onboard } from './onboard';
+import { replay } from './replay';
 import { status } from './status';
 
 /** All commands, in the order of --help. */
@@ -10,6 +12,8 @@ export const COMMANDS: readonly TenantCommand[] = [
   onboard,
   status,
   list,
+  executions,
+  replay,
   offboard,
   offboardApprove,
   holdExtend,

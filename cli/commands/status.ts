@@ -23,12 +23,15 @@ export const status = defineCommand<z.output<typeof Input>>({
   parse: (options) => check(Input, options),
 
   async run({ tenantId, showProfile }, { output, openTarget }) {
-    const registry = await (await openTarget()).registry();
+    const target = await openTarget();
+    const registry = await target.registry();
     const record = await registry.getTenant(tenantId);
     if (record.state === undefined) {
       throw new TenantNotRequestedError(`tenant ${tenantId}: the registry does not know it`);
     }
-    const view = viewOf(record, record.state, { showProfile });
+    const { leaseOwner } = record.state;
+    const owner = leaseOwner === undefined ? undefined : await target.executions().describe(leaseOwner);
+    const view = viewOf(record, record.state, { showProfile, leaseOwnerStatus: owner?.status ?? 'FORGOTTEN' });
     output.result(view, statusLines(view, output.colors));
     return EXIT.done;
   },
@@ -40,10 +43,11 @@ export type TenantView = ReturnType<typeof viewOf>;
 export function viewOf(
   { profile, operations, resources }: TenantRecord,
   state: TenantState,
-  { showProfile }: { readonly showProfile: boolean },
+  { showProfile, leaseOwnerStatus = 'UNKNOWN' }: { readonly showProfile: boolean; readonly leaseOwnerStatus?: string },
 ) {
   const {
     leaseOwner,
+    leasedAt,
     lastFailure,
     activatedAt,
     offboarding,
@@ -60,7 +64,13 @@ export function viewOf(
     status: state.status,
     tier: state.tier,
     generation: state.generation,
-    ...(leaseOwner !== undefined && { lease: { owner: leaseOwner } }),
+    ...(leaseOwner !== undefined && {
+      lease: {
+        owner: leaseOwner,
+        ...(leasedAt !== undefined && { since: leasedAt }),
+        executionStatus: leaseOwnerStatus,
+      },
+    }),
     requestId: state.requestId,
     requestedBy: state.requestedBy,
     requestedAt: state.requestedAt,
@@ -83,7 +93,7 @@ export function viewOf(
       }))
       .sort((a, b) => place(a.type) - place(b.type)),
     operations: operations
-      .map(({ requestId, operation, requestedBy, requestedAt, executionArn, outcome, endedAt }) => ({
+      .map(({ requestId, operation, requestedBy, requestedAt, executionArn, outcome, endedAt, replays }) => ({
         requestId,
         operation,
         requestedBy,
@@ -91,12 +101,17 @@ export function viewOf(
         ...(executionArn !== undefined && { executionArn }),
         ...(outcome !== undefined && { outcome }),
         ...(endedAt !== undefined && { endedAt }),
+        ...(replays && { replays }),
       }))
       .sort((a, b) => (a.requestedAt < b.requestedAt ? -1 : 1)),
     ...(showProfile &&
       profile && { profile: { displayName: profile.displayName, adminEmail: profile.adminEmail, tier: profile.tier } }),
   };
 }
+
+/** A lease whose owner does not run is taken over by the next execution. */
+const leaseLine = ({ owner, since, executionStatus }: NonNullable<TenantView['lease']>): string =>
+  `${owner}${since === undefined ? '' : `, since ${since}`}, ${executionStatus === 'RUNNING' ? 'running' : `not running (${executionStatus})`}`;
 
 export function statusLines(view: TenantView, colors: Colors): string[] {
   const { bold, red } = colors;
@@ -108,7 +123,7 @@ export function statusLines(view: TenantView, colors: Colors): string[] {
         ['status', view.status],
         ['tier', view.tier],
         ['generation', view.generation],
-        ['lease', view.lease?.owner ?? 'none'],
+        ['lease', view.lease === undefined ? 'none' : leaseLine(view.lease)],
         ['requested', `${view.requestedAt} by ${view.requestedBy} (request ${view.requestId})`],
         ['active since', view.activatedAt],
         ['offboarding', view.offboarding && `requested by ${view.offboarding.requestedBy}: ${view.offboarding.reason}`],

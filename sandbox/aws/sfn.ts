@@ -86,8 +86,8 @@ export function createSfn(machines: StateMachines): JsonService {
   };
 }
 
-function described({ arn, name, definitionJson, roleArn }: StateMachine) {
-  return { stateMachineArn: arn, name, definition: definitionJson, roleArn };
+function described({ arn, name, definitionJson, roleArn, revisionId }: StateMachine) {
+  return { stateMachineArn: arn, name, definition: definitionJson, roleArn, revisionId };
 }
 
 function listItem(description: Description) {

@@ -20,6 +20,8 @@ export interface StateMachine {
   readonly tags: Readonly<Record<string, string>>;
   readonly definitionJson: string;
   readonly definition: StateMachineDefinition;
+  /** Absent for a machine that was never changed. */
+  readonly revisionId?: string;
   readonly registeredAt: number;
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import type { ExecutionRedriveFilter, ExecutionStatus } from '@aws-sdk/client-sfn';
 import { type Estate, ServiceError } from '../aws/service';
@@ -76,6 +77,7 @@ export class StateMachines {
       tags,
       definitionJson: definition,
       definition: loadDefinition(definition),
+      ...(this.#machines.has(arn) && { revisionId: randomUUID() }),
       registeredAt: this.props.clock.now(),
     };
     this.#machines.set(arn, machine);

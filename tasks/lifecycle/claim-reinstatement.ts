@@ -4,7 +4,7 @@ import { isNamed } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { PurgeNotAllowedError, TenantNotRequestedError } from '../shared/errors';
 import { sfn } from '../shared/executions';
-import { executionNameOf, STOPPED_BY_APP } from '../shared/names';
+import { operationOf, STOPPED_BY_APP } from '../shared/names';
 import type { TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { assertLeaseFree, takeLease } from './lease';
@@ -48,7 +48,7 @@ export async function claimReinstatement(
 
 /** The lease's owner, if it is an offboarding. */
 const offboardingOf = ({ leaseOwner }: TenantState): string | undefined =>
-  leaseOwner !== undefined && executionNameOf(leaseOwner).startsWith('offboard--') ? leaseOwner : undefined;
+  leaseOwner !== undefined && operationOf(leaseOwner) === 'offboard' ? leaseOwner : undefined;
 
 function assertCancellable({ tenantId, status, purgeStartedAt, activatedAt }: TenantState): void {
   const cancellable =

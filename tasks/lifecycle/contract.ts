@@ -55,6 +55,17 @@ export const ReinstateRequest = z.strictObject({
   requestedBy: Principal,
 });
 
+/** Starts anew what an execution of an earlier request did not finish, where it cannot be redriven. */
+export const ReplayRequest = z.strictObject({
+  operation: z.literal('replay'),
+  tenantId: TenantId,
+  /** The earlier request. */
+  requestId: RequestId,
+  /** Its execution that failed; it is replayed once, however often that is asked for. */
+  executionArn: Arn,
+  requestedBy: Principal,
+});
+
 export const requestOperation = defineContract({
   name: 'request-operation',
   stateName: 'Request operation',
@@ -63,8 +74,8 @@ export const requestOperation = defineContract({
   entry: 'lifecycle/request-operation',
   input: oneOf(
     'operation',
-    [OnboardRequest, OffboardRequest, ReinstateRequest],
-    'must be onboard, offboard or reinstate',
+    [OnboardRequest, OffboardRequest, ReinstateRequest, ReplayRequest],
+    'must be onboard, offboard, reinstate or replay',
   ),
   output: z.strictObject({
     tenantId: TenantId,

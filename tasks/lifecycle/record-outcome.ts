@@ -2,7 +2,7 @@ import { type DescribeExecutionOutput, GetExecutionHistoryCommand, type HistoryE
 import type { z } from 'zod/mini';
 import { redact } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
-import { describeErrorName } from '../shared/errors';
+import { adviceOn } from '../shared/errors';
 import { describeExecution, sfn } from '../shared/executions';
 import type { TenantState } from '../shared/registry';
 import { RequestId, TenantId, type TenantStatus } from '../shared/tenant';
@@ -83,14 +83,12 @@ async function describeFailure(executionArn: string, execution: DescribeExecutio
     error: execution.error,
     cause: execution.cause,
   });
-  const known = describeErrorName(failure.error);
   return {
     ...failure,
     message: redact(failure.message).slice(0, MESSAGE_LENGTH),
-    errorClass: known?.errorClass ?? 'unexpected',
+    ...adviceOn(failure.error),
     executionArn,
     redriveCount: execution.redriveCount ?? 0,
-    nextAction: known?.nextAction ?? 'Read the function’s log for the cause, correct it, then redrive the execution.',
     failedAt,
   };
 }

@@ -6,7 +6,15 @@ import { requestOperation as contract } from './contract';
 import { acceptOffboarding } from './requests/offboarding';
 import { acceptOnboarding } from './requests/onboarding';
 import { acceptReinstatement } from './requests/reinstatement';
-import { assertSamePayload, hashOf, OTHER_PAYLOAD, type Request, type Scope } from './requests/request';
+import { replayOnce } from './requests/replay';
+import {
+  assertSamePayload,
+  hashOf,
+  type NewRequest,
+  OTHER_PAYLOAD,
+  type Request,
+  type Scope,
+} from './requests/request';
 import { startOnce } from './requests/start';
 
 /**
@@ -16,8 +24,9 @@ import { startOnce } from './requests/start';
  */
 export async function requestOperation(request: Request, scope: Scope) {
   const { tenantId, requestId } = request;
-  const hash = hashOf(request);
   const tenant = await scope.registry.getTenant(tenantId);
+  if (request.operation === 'replay') return answer(request, scope, await replayOnce(request, tenant, scope));
+  const hash = hashOf(request);
   const earlier = tenant.operations.find((operation) => operation.requestId === requestId);
   if (earlier !== undefined && tenant.state?.status !== 'OFFBOARDED') {
     assertSamePayload(earlier.payloadHash, hash, tenantId, OTHER_PAYLOAD(requestId));
@@ -33,7 +42,7 @@ export async function requestOperation(request: Request, scope: Scope) {
 
 /** Undefined when there is nothing to do. */
 function accept(
-  request: Request,
+  request: NewRequest,
   hash: string,
   tenant: TenantRecord,
   scope: Scope,

@@ -1,3 +1,5 @@
+import { STOPPED_BY_APP } from './names';
+
 /**
  * Every failure this project knows, one class per thing that a state machine or an operator does differently.
  * `name` is a literal because Lambda reports it as errorType and a Retry matches it; bundlers rename constructors.
@@ -217,6 +219,19 @@ export function describeErrorName(name: string): { errorClass: ErrorClass; nextA
   const known = BY_NAME.get(name);
   return known && { errorClass: known.errorClass, nextAction: known.nextAction };
 }
+
+/** What is said of a failure under any name, also one that is not ours. */
+export const adviceOn = (name: string): { errorClass: ErrorClass | 'unexpected'; nextAction: string } =>
+  describeErrorName(name) ?? {
+    errorClass: 'unexpected',
+    nextAction: STOPPED[name] ?? 'Read the function’s log for the cause, correct it, then redrive the execution.',
+  };
+
+/** Of executions that did not fail but were stopped. */
+const STOPPED: Readonly<Record<string, string>> = {
+  [STOPPED_BY_APP.cancelled]: 'Leave this execution alone: the offboarding was cancelled, and the tenant comes back.',
+  Aborted: 'Somebody stopped the execution; find out who and why, then redrive it.',
+};
 
 /** The name of anything thrown. */
 export function errorName(error: unknown): string {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { OperationName } from './tenant';
+import { OPERATIONS, type OperationName } from './tenant';
 
 /**
  * Every name derived from a tenant id, and nothing else. Names that are used as prefixes end in a delimiter, so that
@@ -62,6 +62,20 @@ export function executionName(operation: OperationName, tenantId: string, reques
 
 /** Errors of executions that the app stops itself; they are no failures. */
 export const STOPPED_BY_APP = { cancelled: 'Cancelled', holdShortened: 'HoldShortened' } as const;
+
+/**
+ * Name of a request's further execution, which starts anew what an earlier one did not finish. A dot stands in no
+ * requestId, so that no other request has the name. At most 80 characters up to the 999th.
+ * @param count of the request's replays, this one included
+ */
+export const replayName = (name: string, count: number): string => `${name}.r${count}`;
+
+/** Name of the execution that goes on with an offboarding at that generation. */
+export const successorName = (name: string, generation: number): string => `${name}-g${generation}`;
+
+/** Operation of an execution, by the state machine in its ARN: executions started by hand have any name. */
+export const operationOf = (executionArn: string): OperationName | undefined =>
+  OPERATIONS.find((operation) => executionArn.split(':')[6]?.endsWith(`-${operation}-tenant`));
 
 /** Last part of an execution ARN. */
 export const executionNameOf = (executionArn: string): string => executionArn.slice(executionArn.lastIndexOf(':') + 1);

@@ -128,9 +128,22 @@ export interface OperationRecord {
   readonly reason?: string;
   /** ISO 8601, of a change of the hold: the end that was worked out when the change was recorded. */
   readonly until?: string;
+  /** The latest execution that was started for it. */
   readonly executionArn?: string;
   readonly outcome?: string;
   readonly endedAt?: string;
+  /** Executions that were started anew for it, oldest first. */
+  readonly replays?: readonly Replay[];
+}
+
+/** A new execution of an earlier request. */
+export interface Replay {
+  readonly executionArn: string;
+  /** ARN of the failed execution in whose place it is: one that was replayed once is not replayed again. */
+  readonly inPlaceOf: string;
+  readonly requestedBy: string;
+  /** ISO 8601. */
+  readonly requestedAt: string;
 }
 
 export interface TenantRecord {

@@ -184,7 +184,7 @@ describe('a live view', () => {
 });
 
 describe('watchExecution', () => {
-  const quiet = { show: () => {}, close: () => {} };
+  const quiet = { show: () => {}, skip: () => {}, close: () => {} };
   const signal = () => new AbortController().signal;
 
   it('answers how the execution ended, with its events newest first', async () => {

@@ -11,7 +11,7 @@ import { recordOperation } from './start';
 export async function acceptOffboarding(
   request: RequestFor<'offboard'>,
   hash: string,
-  { state }: TenantRecord,
+  { state, operations }: TenantRecord,
   scope: Scope,
 ): Promise<OperationRecord | undefined> {
   const { env, registry, now } = scope;
@@ -28,7 +28,7 @@ export async function acceptOffboarding(
         `tenant ${tenantId}: it is being offboarded by request ${state.offboarding.requestId}; redrive its execution, or cancel it first`,
       );
     }
-    await assertNothingRuns(state, scope);
+    await assertNothingRuns(state, operations, scope);
     const accepted = await registry.update(
       { tenantId, item: 'STATE' },
       { offboarding: { requestId, requestedBy, requestedAt: at, reason }, updatedAt: at },

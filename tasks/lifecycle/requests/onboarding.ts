@@ -11,7 +11,7 @@ const OTHER_PROFILE = 'it was requested before with another name, e-mail address
 export async function acceptOnboarding(
   request: RequestFor<'onboard'>,
   hash: string,
-  { profile, state }: TenantRecord,
+  { profile, state, operations }: TenantRecord,
   scope: Scope,
 ): Promise<OperationRecord | undefined> {
   const { tenantId } = request;
@@ -19,16 +19,21 @@ export async function acceptOnboarding(
     if (RETIRED_STATUSES.includes(state.status)) throw new TenantRetiredError(`tenant ${tenantId} is ${state.status}`);
     assertSamePayload(profile?.payloadHash, hash, tenantId, OTHER_PROFILE);
     if (state.status === 'ACTIVE') return undefined;
-    await assertNothingRuns(state, scope);
+    await assertNothingRuns(state, operations, scope);
   }
   return record(request, hash, state, scope);
 }
 
-/** The lease may be held by another execution of the request, started by hand; the first one may not hold it yet. */
-export async function assertNothingRuns(state: TenantState, scope: Scope): Promise<void> {
+/** The lease may be held by another execution of the request, started by hand; the latest one may not hold it yet. */
+export async function assertNothingRuns(
+  state: TenantState,
+  operations: readonly OperationRecord[],
+  scope: Scope,
+): Promise<void> {
   const first = executionOf(state, scope).executionArn;
-  for (const current of new Set([first, state.leaseOwner ?? first])) {
-    if ((await describeExecution(current))?.status !== 'RUNNING') continue;
+  const latest = operations.find(({ requestId }) => requestId === state.requestId)?.executionArn;
+  for (const current of new Set([first, latest, state.leaseOwner])) {
+    if (current === undefined || (await describeExecution(current))?.status !== 'RUNNING') continue;
     throw new OperationInProgressError(`tenant ${state.tenantId}: request ${state.requestId} is running as ${current}`);
   }
 }

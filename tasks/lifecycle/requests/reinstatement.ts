@@ -12,13 +12,13 @@ import { recordOperation } from './start';
 export async function acceptReinstatement(
   request: RequestFor<'reinstate'>,
   hash: string,
-  { state }: TenantRecord,
+  { state, operations }: TenantRecord,
   scope: Scope,
 ): Promise<OperationRecord | undefined> {
   const { tenantId, requestId, operation, reason, requestedBy } = request;
   if (state === undefined) throw new TenantNotRequestedError(`tenant ${tenantId}: no request is recorded for it`);
   if (state.status === 'ACTIVE' && state.offboarding === undefined) return undefined;
-  if (state.status === 'REINSTATING') await assertNothingRuns(state, scope);
+  if (state.status === 'REINSTATING') await assertNothingRuns(state, operations, scope);
   else if (
     !HOLD_STATUSES.includes(state.status) ||
     state.purgeStartedAt !== undefined ||

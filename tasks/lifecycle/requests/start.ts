@@ -3,14 +3,14 @@ import { writeAuditRecord } from '../../shared/audit';
 import { isNamed } from '../../shared/aws-errors';
 import { RequestConflictError } from '../../shared/errors';
 import { describeExecution, sfn } from '../../shared/executions';
-import { auditPrefix, canonicalJson, executionName } from '../../shared/names';
+import { auditPrefix, canonicalJson, executionName, replayName } from '../../shared/names';
 import type { OperationRecord } from '../../shared/registry';
 import type { OperationName } from '../../shared/tenant';
-import { assertSamePayload, OTHER_PAYLOAD, type Request, type Scope } from './request';
+import { assertSamePayload, type NewRequest, OTHER_PAYLOAD, type Scope } from './request';
 
 /** Records the request, only if it is not there: whoever comes second finds the first one's. */
 export async function recordOperation(
-  { tenantId, requestId }: Request,
+  { tenantId, requestId }: NewRequest,
   record: OperationRecord,
   { registry }: Scope,
 ): Promise<OperationRecord> {
@@ -25,7 +25,7 @@ export async function recordOperation(
  * has it is never started again, also when Step Functions has forgotten the execution and would accept its name.
  */
 export async function startOnce(
-  { tenantId, operation }: Pick<Request, 'tenantId' | 'operation'>,
+  { tenantId, operation }: Pick<NewRequest, 'tenantId' | 'operation'>,
   accepted: OperationRecord,
   scope: Scope,
 ) {
@@ -50,21 +50,24 @@ interface RequestIds {
   readonly operation: OperationName;
   readonly tenantId: string;
   readonly requestId: string;
+  /** Number of the replay, if it is one. */
+  readonly replay?: number;
 }
 
 /** Name and ARN of the execution that the front door starts for a request. */
-export function executionOf({ operation, tenantId, requestId }: RequestIds, { env }: Pick<Scope, 'env'>) {
+export function executionOf({ operation, tenantId, requestId, replay }: RequestIds, { env }: Pick<Scope, 'env'>) {
   const stateMachineArn = {
     onboard: env.ONBOARD_STATE_MACHINE_ARN,
     offboard: env.OFFBOARD_STATE_MACHINE_ARN,
     reinstate: env.REINSTATE_STATE_MACHINE_ARN,
   }[operation];
-  const name = executionName(operation, tenantId, requestId);
+  const first = executionName(operation, tenantId, requestId);
+  const name = replay === undefined ? first : replayName(first, replay);
   return { stateMachineArn, name, executionArn: `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}` };
 }
 
-/** StartExecution under the request's own name: the second start of the same request finds the first. */
-async function start(request: RequestIds, scope: Scope) {
+/** StartExecution under a name of the request's own: the second start of the same request finds the first. */
+export async function start(request: RequestIds, scope: Scope) {
   const { tenantId, requestId } = request;
   const { stateMachineArn, name, executionArn } = executionOf(request, scope);
   const input = canonicalJson({ tenantId, requestId });
@@ -82,10 +85,19 @@ async function start(request: RequestIds, scope: Scope) {
   if (execution?.input !== undefined && execution.input !== input) {
     throw new RequestConflictError(`tenant ${tenantId}: execution ${name} exists with another input`);
   }
-  await scope.registry.update(
+  await recordExecution(request, executionArn, scope);
+  return { executionArn, ...(execution?.status && { executionStatus: execution.status }) };
+}
+
+/** The request's latest execution, for whoever sends the request again. */
+export async function recordExecution(
+  { tenantId, requestId }: Pick<RequestIds, 'tenantId' | 'requestId'>,
+  executionArn: string,
+  { registry }: Scope,
+): Promise<void> {
+  await registry.update(
     { tenantId, item: { operation: requestId } },
     { executionArn },
     { expression: 'attribute_exists(pk)' },
   );
-  return { executionArn, ...(execution?.status && { executionStatus: execution.status }) };
 }
