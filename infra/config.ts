@@ -66,11 +66,18 @@ export interface StageConfig {
   readonly vectorDimension: number;
   readonly embeddingModelId: string;
   readonly quotaLimits: QuotaLimits;
+  /** Gets the alarms; it has to confirm the subscription. A pager subscribes to the topic itself. */
+  readonly alarmEmail?: string;
+  /** Where alarms say the runbook is; a heading of it is appended. */
+  readonly runbookUrl: string;
   /** False leaves the task code out of the synthesized functions: for tests of templates. */
   readonly bundle: boolean;
 }
 
-type StageDefaults = Omit<StageConfig, 'app' | 'quotaLimits' | 'bundle' | 'vectorDimension' | 'embeddingModelId'> & {
+type StageDefaults = Omit<
+  StageConfig,
+  'app' | 'quotaLimits' | 'bundle' | 'vectorDimension' | 'embeddingModelId' | 'alarmEmail' | 'runbookUrl'
+> & {
   /** Shards per domain: at most 1,000 per 16 GiB of heap, heap being half of the memory [OpenSearch 2.17+, limits]. */
   readonly vectorIndexLimit: number;
 };
@@ -157,6 +164,8 @@ const Context = z.object({
       z.array(z.url('must be URLs, separated by commas')).min(1),
     )
     .optional(),
+  alarmEmail: z.email('must be an e-mail address').optional(),
+  runbookUrl: z.string().min(1).default('docs/runbook.md'),
   quotaLimits: z.preprocess(
     json,
     z
@@ -179,12 +188,14 @@ export function readConfig(read: (name: string) => unknown): StageConfig {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`);
     throw new Error(`The context (cdk -c name=value) cannot be used: ${problems.join('; ')}`);
   }
-  const { stage, bundle, callbackUrls, quotaLimits } = parsed.data;
+  const { stage, bundle, callbackUrls, quotaLimits, alarmEmail, runbookUrl } = parsed.data;
   const { vectorIndexLimit, ...defaults } = DEFAULTS[stage];
   return {
     ...defaults,
     app: { name: APP_NAME, stage },
     bundle,
+    ...(alarmEmail !== undefined && { alarmEmail }),
+    runbookUrl,
     callbackUrls: callbackUrls ?? defaults.callbackUrls,
     vectorDimension: 1024,
     embeddingModelId: 'amazon.titan-embed-text-v2:0',

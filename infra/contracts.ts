@@ -1,3 +1,4 @@
+import { ESTATE_CONTRACTS } from '../tasks/estate/contract';
 import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
 import { OFFBOARDING_CONTRACTS } from '../tasks/lifecycle/offboarding-contract';
 import { RESOURCE_VERBS, TENANT_RESOURCES } from '../tasks/resources';
@@ -9,4 +10,5 @@ export const CONTRACTS: readonly TaskContract[] = [
   ...RESOURCE_VERBS,
   ...LIFECYCLE_CONTRACTS,
   ...OFFBOARDING_CONTRACTS,
+  ...ESTATE_CONTRACTS,
 ];

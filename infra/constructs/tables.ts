@@ -2,6 +2,7 @@ import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
+import { BY_STATUS } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 
 export interface TableProps {
@@ -20,7 +21,7 @@ export class RegistryTable extends Construct {
     this.table = keyedTable(this, props);
     // Only STATE items have both attributes: the index is the list of tenants by status.
     this.table.addGlobalSecondaryIndex({
-      indexName: 'by-status',
+      indexName: BY_STATUS,
       partitionKey: text('status'),
       sortKey: text('tenantId'),
       projectionType: ProjectionType.ALL,

@@ -16,6 +16,7 @@ import type { Permission, TaskContract } from '../../tasks/shared/contract';
 import { taskFunctionName, taskRoleName } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 import { LeastPrivilegeRole, TRACING } from './least-privilege-role';
+import { metricsNamespace } from './metrics';
 import { BUNDLES } from './task-bundle';
 
 export interface TaskFunctionProps {
@@ -67,7 +68,7 @@ export class TaskFunction extends Construct {
       environment: {
         ...environment,
         POWERTOOLS_SERVICE_NAME: config.app.name,
-        POWERTOOLS_METRICS_NAMESPACE: `${config.app.name}/${config.app.stage}`,
+        POWERTOOLS_METRICS_NAMESPACE: metricsNamespace(config.app),
       },
     });
   }

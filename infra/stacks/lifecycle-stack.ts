@@ -1,18 +1,24 @@
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { Schedule } from 'aws-cdk-lib/aws-events';
 import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { offboardTenant } from '../../state-machines/offboard-tenant';
 import { onboardTenant } from '../../state-machines/onboard-tenant';
 import { reinstateTenant } from '../../state-machines/reinstate-tenant';
+import { OBSERVATION_MINUTES, observeEstate } from '../../tasks/estate/contract';
 import { recordOutcome, requestOperation } from '../../tasks/lifecycle/contract';
 import { changeHold } from '../../tasks/lifecycle/offboarding-contract';
 import type { Permission, Platform, TaskContract } from '../../tasks/shared/contract';
 import { appId, stateMachineName, taskFunctionName } from '../../tasks/shared/names';
 import type { OperationName } from '../../tasks/shared/tenant';
 import { knowledgeBaseRoleName, lifecycleStackName, type StageConfig, vectorDomainName } from '../config';
+import { Alarms, DEAD_LETTER_QUEUES } from '../constructs/alarms';
+import { Dashboard } from '../constructs/dashboard';
 import { LifecycleMachine, type LifecycleMachineProps } from '../constructs/lifecycle-machine';
+import type { MetricSources } from '../constructs/metrics';
 import { OutcomeRecording } from '../constructs/outcome-recording';
+import { ScheduledTask } from '../constructs/scheduled-task';
 import { bundleTasks } from '../constructs/task-bundle';
 import { TaskFunction } from '../constructs/task-function';
 import { CONTRACTS } from '../contracts';
@@ -100,6 +106,23 @@ export class LifecycleStack extends Stack {
       deadLetterQueue,
     });
 
+    new ScheduledTask(this, 'Observation', {
+      config,
+      contract: observeEstate,
+      task: functionOf(observeEstate),
+      schedule: Schedule.rate(Duration.minutes(OBSERVATION_MINUTES)),
+    });
+    const sources: MetricSources = {
+      app: config.app,
+      stateMachineArns: {
+        onboard: onboard.stateMachineArn,
+        offboard: offboard.stateMachineArn,
+        reinstate: reinstate.stateMachineArn,
+      },
+    };
+    const { alarms, topic } = new Alarms(this, 'Alarms', { config, sources });
+    new Dashboard(this, 'Watch', { config, sources, alarms, queues: DEAD_LETTER_QUEUES.map(({ name }) => name) });
+
     this.output({
       RequestOperationFunctionName: taskFunctionName(config.app, requestOperation.name),
       ChangeHoldFunctionName: taskFunctionName(config.app, changeHold.name),
@@ -115,6 +138,7 @@ export class LifecycleStack extends Stack {
       VectorDomainName: vectorDomainName(config.app),
       VectorDomainEndpoint: `https://${shared.vectorDomainEndpoint}`,
       UnrecordedOutcomesQueueUrl: deadLetterQueue.queueUrl,
+      AlarmTopicArn: topic.topicArn,
     });
   }
 

@@ -5,6 +5,13 @@ import { CONDITION_FAILED, type Registry } from '../shared/registry';
 /** The counter item of all quotas: places taken per resource type. */
 export const CAPACITY = { pk: 'ESTATE', sk: 'CAPACITY' } as const;
 
+/** Places taken, by resource type. */
+export async function placesTaken({ client, table }: Registry): Promise<Readonly<Record<string, number>>> {
+  const { Item = {} } = await client.send(new GetCommand({ TableName: table, Key: CAPACITY, ConsistentRead: true }));
+  const counters = Object.entries(Item).filter(([, value]) => typeof value === 'number');
+  return Object.fromEntries(counters) as Record<string, number>;
+}
+
 /** Whether the tenant's places were counted, but its onboarding died before its own record said so. */
 export async function isPending({ client, table }: Registry, tenantId: string): Promise<boolean> {
   const { Item } = await client.send(new GetCommand({ TableName: table, Key: CAPACITY, ConsistentRead: true }));

@@ -1,11 +1,6 @@
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
-import { checkHold as contract, HAND_OVER_AFTER_MS } from './offboarding-contract';
-
-const DAY_MS = 86_400_000;
-
-/** How often a hold without an end of its own (legal hold, missing approval) is looked at again. */
-const RECHECK_MS = DAY_MS;
+import { checkHold as contract, HAND_OVER_AFTER_MS, HOLD_RECHECK_MS } from './offboarding-contract';
 
 /**
  * Decides, after each sleep, what the record says now: the hold may have been extended, a legal hold set, the approval
@@ -24,7 +19,7 @@ export async function checkHold(
 
   const handOverAt = Date.parse(state.leasedAt ?? now().toISOString()) + HAND_OVER_AFTER_MS;
   if (at >= handOverAt) return { decision: 'hand over' as const, until: now().toISOString() };
-  const until = Math.max(holdEnds, waitsForPeople ? at + RECHECK_MS : at);
+  const until = Math.max(holdEnds, waitsForPeople ? at + HOLD_RECHECK_MS : at);
   return { decision: 'wait' as const, until: new Date(Math.min(until, handOverAt)).toISOString() };
 }
 

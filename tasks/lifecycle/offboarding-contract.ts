@@ -35,6 +35,9 @@ const Instant = z.iso.datetime('must be an ISO 8601 instant, for example 2027-01
 /** A Standard execution lives a year at most [service-quotas]; well before that a successor takes over. */
 export const HAND_OVER_AFTER_MS = 300 * 86_400_000;
 
+/** How often a hold without an end of its own (legal hold, missing approval) is looked at again. */
+export const HOLD_RECHECK_MS = 86_400_000;
+
 export const claimOffboarding = defineContract({
   name: 'claim-offboarding',
   stateName: 'Claim offboarding',

@@ -24,7 +24,7 @@ import {
 } from './errors';
 import { measure } from './measure';
 import { METRICS, type Measure, unitOf } from './metrics';
-import { type App, auditRecordKey, executionNameOf } from './names';
+import { type App, auditRecordKey, idsInName } from './names';
 import { problemOf } from './problems';
 import { type Ledger, openRegistry, type Registry, type TenantState } from './registry';
 
@@ -51,7 +51,9 @@ type Handler = (event: unknown, context: Pick<Context, 'awsRequestId'>) => Promi
 
 const logger = new Logger();
 const tracer = new Tracer();
-const metrics = new Metrics();
+/** Powertools warns, at each flush, that dimension sets share names. Here they do on purpose, see below. */
+const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+const metrics = new Metrics({ logger: silent });
 
 /**
  * Wraps a task that stands before the fence (front door, claim, outcome recorder): environment and input are parsed,
@@ -247,9 +249,7 @@ function tagsOf(event: unknown): Record<string, string> {
   const step = member(event, 'step');
   if (tags['executionArn'] !== undefined && typeof step === 'string' && STEP.test(step)) tags['step'] = step;
   // A status event without its execution's input still has the tenant in the execution's name.
-  const [, tenantId, requestId] =
-    /^[a-z]+--([a-z0-9-]+?)--(.+)$/.exec(executionNameOf(tags['executionArn'] ?? '')) ?? [];
-  return { ...(tenantId && { tenantId }), ...(requestId && { requestId }), ...tags };
+  return { ...idsInName(tags['executionArn'] ?? ''), ...tags };
 }
 
 function json(text: unknown): unknown {

@@ -23,6 +23,9 @@ export const TENANT_ATTRIBUTE = 'custom:tenant_id';
 /** Tag on the principal of a tenant's session, and claim it comes from. */
 export const PRINCIPAL_TAG = 'tenant_id';
 
+/** Index of the registry with partition key `status` and sort key `tenantId`; only STATE items have both. */
+export const BY_STATUS = 'by-status';
+
 export const appId = ({ name, stage }: App): string => `${name}-${stage}`;
 
 /** Partition key of the tenant's own items in both tables. */
@@ -79,6 +82,12 @@ export const operationOf = (executionArn: string): OperationName | undefined =>
 
 /** Last part of an execution ARN. */
 export const executionNameOf = (executionArn: string): string => executionArn.slice(executionArn.lastIndexOf(':') + 1);
+
+/** Ids in an execution's name, if it has a name of ours. The requestId is the name's: a long one is stood for by its hash. */
+export function idsInName(executionArn: string): { tenantId: string; requestId: string } | undefined {
+  const [, tenantId, requestId] = /^[a-z]+--([a-z0-9-]+?)--(.+)$/.exec(executionNameOf(executionArn)) ?? [];
+  return tenantId === undefined || requestId === undefined ? undefined : { tenantId, requestId };
+}
 
 /** Where the audit record of one step of one execution lies: the same step always writes the same key. */
 export const auditRecordKey = (tenantId: string, executionArn: string, step: string): string =>

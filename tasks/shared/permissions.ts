@@ -1,4 +1,6 @@
 import type { Permission, Platform } from './contract';
+import { BY_STATUS } from './names';
+import { STATUSES } from './tenant';
 
 /** Registry items, by partition; the Null condition rules out calls that name no key, such as scans. */
 export const registryItems = (
@@ -10,6 +12,16 @@ export const registryItems = (
   resources: [registryTableArn],
   conditions: {
     'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': partitions },
+    Null: { 'dynamodb:LeadingKeys': 'false' },
+  },
+});
+
+/** Lists of tenants by status; the index's partition key is the status. */
+export const registryByStatus = ({ registryTableArn }: Pick<Platform, 'registryTableArn'>): Permission => ({
+  actions: ['dynamodb:Query'],
+  resources: [`${registryTableArn}/index/${BY_STATUS}`],
+  conditions: {
+    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': STATUSES },
     Null: { 'dynamodb:LeadingKeys': 'false' },
   },
 });

@@ -10,7 +10,7 @@ import {
 import { isNamed } from './aws-errors';
 import { REPEATABLE } from './clients';
 import { StaleExecutionError } from './errors';
-import { partitionKey } from './names';
+import { BY_STATUS, partitionKey } from './names';
 import type { HoldChangeName, OperationName, TenantStatus, Tier } from './tenant';
 
 /**
@@ -83,6 +83,24 @@ export interface TenantState {
   readonly evidence?: { readonly key: string; readonly sha256: string };
   readonly tombstone?: Tombstone;
 }
+
+const SURVEYED = [
+  'tenantId',
+  'status',
+  'leaseOwner',
+  'lastFailure',
+  'updatedAt',
+  'holdUntil',
+  'legalHold',
+  'purgeApproval',
+  'purgeStartedAt',
+] as const satisfies readonly (keyof TenantState)[];
+
+/** What a survey of all tenants reads of each. */
+export type SurveyedTenant = Pick<TenantState, (typeof SURVEYED)[number]>;
+
+/** Any of them makes a tenant worth reading whatever its status. */
+const UNSETTLED = ['leaseOwner', 'lastFailure', 'legalHold'] as const satisfies readonly (typeof SURVEYED)[number][];
 
 /** What stays of a tenant that is gone. */
 export interface Tombstone {
@@ -163,9 +181,6 @@ const ownClient = connectRegistry();
 
 const resourceKey = (type: string): string => `RESOURCE#${type}`;
 const operationKey = (requestId: string): string => `OPERATION#${requestId}`;
-
-/** Index with partition key `status` and sort key `tenantId`; only STATE items have both. */
-const BY_STATUS = 'by-status';
 
 /** A conditional write that the registry did not accept. */
 export const CONDITION_FAILED = 'ConditionalCheckFailedException';
@@ -254,6 +269,37 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
         from = page.LastEvaluatedKey;
       } while (from !== undefined);
       return states;
+    },
+
+    /**
+     * How many tenants are in a status, and those of them that something is under way or the matter with.
+     * @param settled true: only those with a lease, a failure or a legal hold; the others are counted, not sent
+     */
+    async survey(
+      status: TenantStatus,
+      settled: boolean,
+    ): Promise<{ readonly total: number; readonly tenants: readonly SurveyedTenant[] }> {
+      const tenants: SurveyedTenant[] = [];
+      let total = 0;
+      let from: Record<string, unknown> | undefined;
+      do {
+        const page = await client.send(
+          new QueryCommand({
+            TableName: table,
+            IndexName: BY_STATUS,
+            KeyConditionExpression: '#status = :status',
+            ...(settled && { FilterExpression: UNSETTLED.map((name) => `attribute_exists(#${name})`).join(' OR ') }),
+            ProjectionExpression: SURVEYED.map((name) => `#${name}`).join(', '),
+            ExpressionAttributeNames: Object.fromEntries(SURVEYED.map((name) => [`#${name}`, name])),
+            ExpressionAttributeValues: { ':status': status },
+            ...(from && { ExclusiveStartKey: from }),
+          }),
+        );
+        tenants.push(...((page.Items ?? []) as SurveyedTenant[]));
+        total += page.ScannedCount ?? 0;
+        from = page.LastEvaluatedKey;
+      } while (from !== undefined);
+      return { total, tenants };
     },
 
     putNewProfile: (tenantId: string, profile: Profile) => putNew(tenantId, 'PROFILE', profile),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pages, read, upToDate } from '../../docs/generate';
 import { effectOf } from '../../docs/parts';
+import { ALARMS } from '../../infra/constructs/alarms';
 import { CONTRACTS } from '../../infra/contracts';
 import { scripts } from '../../package.json';
 import { ERRORS } from '../../tasks/shared/errors';
@@ -116,6 +117,26 @@ describe('README.md', () => {
     };
 
     expect(read('README.md')).toContain(`\`aws-cdk\` ${devDependencies['aws-cdk']}`);
+  });
+});
+
+describe('docs/runbook.md', () => {
+  it('has a heading for every alarm, and an alarm for every heading among them', () => {
+    const [, alarms = ''] = /^## Alarms\n([\s\S]*?)^## /m.exec(read('docs/runbook.md')) ?? [];
+
+    expect(found(alarms, /^### (.+)$/gm)).toEqual(ALARMS.map(({ name }) => name));
+  });
+
+  it('says of every alarm what it means, where to look, what to do and when it is over', () => {
+    const [, alarms = ''] = /^## Alarms\n([\s\S]*?)^## /m.exec(read('docs/runbook.md')) ?? [];
+    const sections = alarms.split(/^### /m).slice(1);
+
+    const incomplete = sections.filter((text) =>
+      ['**Meaning.**', '**Look', '**Do', '**Over**'].some((part) => !text.includes(part)),
+    );
+
+    expect(sections.length).toBe(ALARMS.length);
+    expect(incomplete.map((text) => text.split('\n')[0])).toEqual([]);
   });
 });
 

@@ -174,6 +174,7 @@ describe('the rule for ended executions', () => {
 describe('the outputs', () => {
   it('have the names that tenantctl and the sandbox read', () => {
     expect(Object.keys(aStage('dev').lifecycle.toJSON()['Outputs']).sort()).toEqual([
+      'AlarmTopicArn',
       'AuditBucketName',
       'ChangeHoldFunctionName',
       'DataBucketName',

@@ -121,6 +121,7 @@ async function useEveryPath(): Promise<void> {
   await app().machines.settled(executionArnOf(app(), { tenantId: 'failed-one', requestId: 'request-2' }));
   await redriveToTheEnd(app(), failed.executionArn);
   await offboardOnEveryPath();
+  for (const { name } of app().schedules.list()) await app().fireSchedule(name);
 }
 
 const DAYS = 86_400_000;

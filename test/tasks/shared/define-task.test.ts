@@ -457,6 +457,7 @@ describe('defineTask', () => {
     await defineTask(contract, done)(aTaskInput(), aContext());
 
     const [metric] = output.lines().filter((line) => '_aws' in line);
+    expect(output.text()).not.toContain('EMF key');
     expect(metric).toMatchObject({
       tenantId: 'acme',
       _aws: {
