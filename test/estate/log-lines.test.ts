@@ -12,8 +12,15 @@ import { fireAllSchedules } from './emitted-metrics';
 withoutPausesOfTheSdk();
 const app = useApp();
 
-/** Tasks about all tenants together: their lines name a tenant where they are about one. */
-const ABOUT_NO_TENANT = ['observe-estate'];
+/** Tasks about several tenants together: their lines name a tenant where they are about one. */
+const ABOUT_NO_TENANT = [
+  'observe-estate',
+  'archive-execution',
+  'reconcile-archive',
+  'list-tenants-to-examine',
+  'examine-account',
+  'summarize-examination',
+];
 /** Tasks that a person or an event invokes, not a step of an execution. */
 const OUTSIDE_OF_EXECUTIONS = ['request-operation', 'change-hold'];
 /** Is told of an execution's end, not of a step. */

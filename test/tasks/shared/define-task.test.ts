@@ -1,3 +1,4 @@
+import { Tracer } from '@aws-lambda-powertools/tracer';
 import { BedrockAgentClient } from '@aws-sdk/client-bedrock-agent';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
@@ -473,6 +474,33 @@ describe('defineTask', () => {
         ],
       },
     });
+  });
+
+  it('annotates the trace with the ids it is about, and with the outcome', async () => {
+    const annotations: Record<string, unknown> = {};
+    const subsegment = { close: jest.fn() };
+    const parent = { addNewSubsegment: jest.fn(() => subsegment) };
+    jest.spyOn(Tracer.prototype, 'isTracingEnabled').mockReturnValue(true);
+    jest.spyOn(Tracer.prototype, 'getSegment').mockReturnValue(parent as never);
+    const current = jest.spyOn(Tracer.prototype, 'setSegment').mockImplementation(() => undefined);
+    jest.spyOn(Tracer.prototype, 'putAnnotation').mockImplementation((key, value) => {
+      annotations[key] = value;
+    });
+
+    await defineTask(contract, () => Promise.reject(new NotReadyError('x')))(aTaskInput(), aContext()).catch(
+      () => undefined,
+    );
+
+    expect(annotations).toEqual({
+      tenantId: 'acme',
+      requestId: 'request-1',
+      executionArn: anExecutionArn(),
+      step: 'A step',
+      outcome: 'NotReadyError',
+    });
+    expect(parent.addNewSubsegment).toHaveBeenCalledWith('## do-something');
+    expect(subsegment.close).toHaveBeenCalledTimes(1);
+    expect(current.mock.calls.map(([segment]) => segment)).toEqual([subsegment, parent]);
   });
 
   it('lets a task emit gauges, each set of them under dimensions of its own', async () => {
