@@ -65,7 +65,7 @@ export const ALARMS: readonly AlarmDefinition[] = [
     meaning: 'An execution has failed or timed out; its tenant waits for a redrive.',
     metric: (sources) =>
       sum(
-        ['ExecutionsFailed', 'ExecutionsTimedOut'].flatMap((name) => Object.values(ofMachines(sources, name))),
+        ['ExecutionsFailed', 'ExecutionsTimedOut'].flatMap((name) => ofMachines(sources, name)),
         'failed executions',
       ),
     threshold: 1,
@@ -118,7 +118,7 @@ export const ALARMS: readonly AlarmDefinition[] = [
   {
     name: 'executions-throttled',
     meaning: 'Step Functions throttles the state transitions of executions, which slows all of them.',
-    metric: (sources) => sum(Object.values(ofMachines(sources, 'ExecutionThrottled')), 'throttled transitions'),
+    metric: (sources) => sum(ofMachines(sources, 'ExecutionThrottled'), 'throttled transitions'),
     threshold: 1,
     periods: { bad: 2, of: 3 },
     silence: 'fine',

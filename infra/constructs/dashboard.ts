@@ -53,7 +53,7 @@ export class Dashboard extends Construct {
 
 function rows(sources: MetricSources, alarms: readonly IAlarm[], queues: readonly string[]): IWidget[][] {
   const value = (name: Parameters<typeof gauge>[1]) => gauge(sources, name);
-  const machines = (...names: string[]) => names.flatMap((name) => Object.values(ofMachines(sources, name)));
+  const machines = (...names: string[]) => names.flatMap((name) => ofMachines(sources, name));
   return [
     [new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 24, height: 3 })],
     [

@@ -3,12 +3,11 @@ import { type IMetric, MathExpression, Metric, Stats } from 'aws-cdk-lib/aws-clo
 import type { TaskContract } from '../../tasks/shared/contract';
 import { type Dimensions, METRICS, type MetricName } from '../../tasks/shared/metrics';
 import { type App, appId } from '../../tasks/shared/names';
-import { OPERATIONS, type OperationName } from '../../tasks/shared/tenant';
 
-/** What metrics are about: one app and stage, and the ARNs of its machines. */
+/** What metrics are about: one app and stage, and the ARNs of its machines by what they do. */
 export interface MetricSources {
   readonly app: App;
-  readonly stateMachineArns: Readonly<Record<OperationName, string>>;
+  readonly stateMachineArns: Readonly<Record<string, string>>;
 }
 
 /** Namespace of the functions' own metrics, POWERTOOLS_METRICS_NAMESPACE. */
@@ -55,20 +54,18 @@ export const ofMachines = (
   { stateMachineArns }: MetricSources,
   metricName: string,
   period = SHORTLY,
-): Readonly<Record<OperationName, Metric>> =>
-  Object.fromEntries(
-    OPERATIONS.map((operation) => [
-      operation,
+): readonly Metric[] =>
+  Object.entries(stateMachineArns).map(
+    ([machine, StateMachineArn]) =>
       new Metric({
         namespace: 'AWS/States',
         metricName,
-        dimensionsMap: { StateMachineArn: stateMachineArns[operation] },
+        dimensionsMap: { StateMachineArn },
         statistic: Stats.SUM,
         period,
-        label: `${operation} ${metricName}`,
+        label: `${machine} ${metricName}`,
       }),
-    ]),
-  ) as Record<OperationName, Metric>;
+  );
 
 export const messagesIn = ({ app }: MetricSources, queue: string, period = SHORTLY): Metric =>
   new Metric({
