@@ -12,6 +12,7 @@ export interface State {
   readonly Default?: string;
   readonly Choices?: readonly Rule[];
   readonly Branches?: readonly Definition[];
+  readonly Parameters?: { readonly FunctionName?: string };
 }
 
 export interface Definition {
@@ -21,8 +22,11 @@ export interface Definition {
 
 type Rule = Readonly<Record<string, unknown>> & { readonly Next: string };
 
+/** Builds a machine; see state-machines/. */
+export type Machine = (scope: Construct, functionOf: FunctionOf) => IChainable;
+
 /** The definition that a machine's code synthesizes to, without deploying anything: its functions are names only. */
-export function definitionOf(machine: (scope: Construct, functionOf: FunctionOf) => IChainable): Definition {
+export function definitionOf(machine: Machine): Definition {
   const stack = new Stack(new App(), 'Diagram');
   const functions = new Map<string, IFunction>();
   const functionOf: FunctionOf = ({ name }) => {
@@ -37,10 +41,19 @@ export function definitionOf(machine: (scope: Construct, functionOf: FunctionOf)
   return stack.resolve(new StateGraph(startState, 'machine').toGraphJson()) as Definition;
 }
 
+/** A Task state and the function behind it. */
+export interface TaskState {
+  readonly stateName: string;
+  /** Name in the function's contract. */
+  readonly functionName: string;
+}
+
 /** Task states in the order of the definition, those of parallel branches where the Parallel stands. */
-export function taskNames({ States }: Definition): readonly string[] {
-  return Object.entries(States).flatMap(([name, { Type, Branches = [] }]) =>
-    Type === 'Task' ? [name] : Branches.flatMap(taskNames),
+export function taskStates({ States }: Definition): readonly TaskState[] {
+  return Object.entries(States).flatMap(([stateName, { Type, Branches = [], Parameters }]) =>
+    Type === 'Task'
+      ? [{ stateName, functionName: Parameters?.FunctionName?.split(':').at(-1) ?? '' }]
+      : Branches.flatMap(taskStates),
   );
 }
 

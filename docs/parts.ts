@@ -24,7 +24,8 @@ import {
   storagePrefix,
   vectorIndexName,
 } from '../tasks/shared/names';
-import { definitionOf, mermaid, taskNames } from './diagram';
+import { definitionOf, type Machine, mermaid, taskStates } from './diagram';
+import { smoothMoves, statusDiagram } from './statuses';
 
 const ROOT = join(__dirname, '..');
 
@@ -37,7 +38,11 @@ export const PARTS: Readonly<Record<string, () => string>> = {
   'onboard-tenant diagram': () => fenced('mermaid', mermaid(definitionOf(onboardTenant))),
   'offboard-tenant diagram': () => fenced('mermaid', mermaid(definitionOf(offboardTenant))),
   'reinstate-tenant diagram': () => fenced('mermaid', mermaid(definitionOf(reinstateTenant))),
-  tasks: taskTable,
+  'onboard-tenant tasks': () => taskTable(onboardTenant),
+  'offboard-tenant tasks': () => taskTable(offboardTenant),
+  'reinstate-tenant tasks': () => taskTable(reinstateTenant),
+  'status diagram': () => fenced('mermaid', statusDiagram()),
+  'status diagram without failures': () => fenced('mermaid', statusDiagram(smoothMoves)),
   errors: errorTable,
   names: nameTable,
   permissions: permissionTable,
@@ -48,11 +53,11 @@ export const PARTS: Readonly<Record<string, () => string>> = {
     ),
 };
 
-/** Task states of the onboarding, in order. */
-function taskTable(): string {
-  const rows = taskNames(definitionOf(onboardTenant)).map((stateName) => {
-    const contract = CONTRACTS.find((candidate) => candidate.stateName === stateName);
-    if (contract === undefined) throw new Error(`no contract has the state name ${stateName}`);
+/** Task states of a machine, in order. */
+function taskTable(machine: Machine): string {
+  const rows = taskStates(definitionOf(machine)).map(({ stateName, functionName }) => {
+    const contract = CONTRACTS.find(({ name }) => name === functionName);
+    if (contract === undefined) throw new Error(`no contract has the name ${functionName}, of ${stateName}`);
     const tiers = TENANT_RESOURCES.find(({ provision }) => provision.stateName === stateName)?.tiers;
     return [
       `[${stateName}](tasks/${contract.entry}.ts)${tiers === undefined ? '' : ` (${tiers.join(', ')})`}`,

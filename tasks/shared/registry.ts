@@ -302,6 +302,24 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
       return { total, tenants };
     },
 
+    /** False when the profile is no longer the one with that payload hash. */
+    async replaceProfile(tenantId: string, profile: Profile, known: string): Promise<boolean> {
+      try {
+        await client.send(
+          new PutCommand({
+            TableName: table,
+            Item: { ...profile, pk: partitionKey(tenantId), sk: 'PROFILE' },
+            ConditionExpression: 'payloadHash = :known',
+            ExpressionAttributeValues: { ':known': known },
+          }),
+        );
+        return true;
+      } catch (error) {
+        if (isNamed(error, CONDITION_FAILED)) return false;
+        throw error;
+      }
+    },
+
     putNewProfile: (tenantId: string, profile: Profile) => putNew(tenantId, 'PROFILE', profile),
     putNewState: (tenantId: string, state: TenantState) => putNew(tenantId, 'STATE', state),
     putNewOperation: (tenantId: string, operation: OperationRecord) =>

@@ -10,7 +10,7 @@ import { REPEATABLE } from '../shared/clients';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { MissingDependencyError, NotReadyError, ResourceConflictError } from '../shared/errors';
-import { groupName, TENANT_ATTRIBUTE } from '../shared/names';
+import { executionNameOf, groupName, TENANT_ATTRIBUTE } from '../shared/names';
 import { provisionFirstAdmin as contract } from './contract';
 
 const cognito = new CognitoIdentityProviderClient(REPEATABLE);
@@ -21,14 +21,19 @@ const cognito = new CognitoIdentityProviderClient(REPEATABLE);
  * Only the user's `sub` leaves the task, never the address.
  */
 export async function provisionFirstAdmin(
-  { tenantId }: TaskInput,
-  { env, registry, ledger }: FencedScope<(typeof contract.environment)[number]>,
+  { tenantId, executionArn }: TaskInput,
+  { env, registry, ledger, now }: FencedScope<(typeof contract.environment)[number]>,
 ) {
   const UserPoolId = env.USER_POOL_ID;
   const profile = await registry.getProfile(tenantId);
   if (profile === undefined)
     throw new MissingDependencyError(`tenant ${tenantId}: its PROFILE item is missing from the registry`);
-  const attributes = await createOrRead(UserPoolId, tenantId, profile.adminEmail);
+  const entry = await ledger.read();
+  const known = await userOf(UserPoolId, profile.adminEmail);
+  // Before anybody is invited: an address is corrected only while nothing stands here.
+  const intent =
+    known === undefined ? await ledger.intend(`${executionNameOf(executionArn)}.${now().getTime()}`, entry) : entry;
+  const attributes = known ?? (await createOrRead(UserPoolId, tenantId, profile.adminEmail));
   const value = (name: string) => attributes.find(({ Name }) => Name === name)?.Value;
   if (value(TENANT_ATTRIBUTE) !== tenantId) {
     throw new ResourceConflictError(
@@ -38,10 +43,22 @@ export async function provisionFirstAdmin(
   const sub = value('sub');
   if (sub === undefined) throw new NotReadyError(`tenant ${tenantId}: Cognito answered without the user's sub`);
   await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: sub, GroupName: groupName(tenantId) }));
-  await ledger.complete(sub);
+  await ledger.complete(sub, intent);
   return { physicalId: sub, ready: true as const };
 }
 
+/** Undefined when there is no such user. */
+async function userOf(UserPoolId: string, email: string): Promise<readonly AttributeType[] | undefined> {
+  try {
+    const { UserAttributes } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: email }));
+    return UserAttributes ?? [];
+  } catch (error) {
+    if (isNamed(error, 'UserNotFoundException')) return undefined;
+    throw error;
+  }
+}
+
+/** A user of that address may have come since it was looked for. */
 async function createOrRead(UserPoolId: string, tenantId: string, email: string): Promise<readonly AttributeType[]> {
   try {
     const { User } = await cognito.send(
@@ -59,8 +76,7 @@ async function createOrRead(UserPoolId: string, tenantId: string, email: string)
     return User?.Attributes ?? [];
   } catch (error) {
     if (!isNamed(error, 'UsernameExistsException')) throw error;
-    const { UserAttributes } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: email }));
-    return UserAttributes ?? [];
+    return (await userOf(UserPoolId, email)) ?? [];
   }
 }
 

@@ -1,8 +1,7 @@
 import { InvalidInputError, OperationInProgressError, TenantNotRequestedError } from '../../shared/errors';
 import type { OperationRecord, TenantRecord, TenantState } from '../../shared/registry';
-import { assertNothingRuns } from './onboarding';
 import type { RequestFor, Scope } from './request';
-import { recordOperation } from './start';
+import { assertNothingRuns, recordOperation } from './start';
 
 /**
  * Accepts a new offboarding request, of a tenant in any state in which nothing runs for it; undefined when the tenant is

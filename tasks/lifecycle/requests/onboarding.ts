@@ -1,9 +1,9 @@
 import { OperationInProgressError, TenantRetiredError } from '../../shared/errors';
-import { describeExecution } from '../../shared/executions';
 import type { OperationRecord, TenantRecord, TenantState } from '../../shared/registry';
 import { RETIRED_STATUSES } from '../../shared/tenant';
+import { correctAdminEmail, isCorrection } from './correction';
 import { assertSamePayload, type RequestFor, type Scope } from './request';
-import { executionOf, recordOperation } from './start';
+import { assertNothingRuns, recordOperation } from './start';
 
 const OTHER_PROFILE = 'it was requested before with another name, e-mail address or tier';
 
@@ -11,31 +11,20 @@ const OTHER_PROFILE = 'it was requested before with another name, e-mail address
 export async function acceptOnboarding(
   request: RequestFor<'onboard'>,
   hash: string,
-  { profile, state, operations }: TenantRecord,
+  tenant: TenantRecord,
   scope: Scope,
 ): Promise<OperationRecord | undefined> {
+  const { profile, state, operations } = tenant;
   const { tenantId } = request;
   if (state !== undefined) {
     if (RETIRED_STATUSES.includes(state.status)) throw new TenantRetiredError(`tenant ${tenantId} is ${state.status}`);
-    assertSamePayload(profile?.payloadHash, hash, tenantId, OTHER_PROFILE);
+    if (profile !== undefined && profile.payloadHash !== hash && isCorrection(request, profile, state)) {
+      await correctAdminEmail(request, hash, { ...tenant, profile, state }, scope);
+    } else assertSamePayload(profile?.payloadHash, hash, tenantId, OTHER_PROFILE);
     if (state.status === 'ACTIVE') return undefined;
     await assertNothingRuns(state, operations, scope);
   }
   return record(request, hash, state, scope);
-}
-
-/** The lease may be held by another execution of the request, started by hand; the latest one may not hold it yet. */
-export async function assertNothingRuns(
-  state: TenantState,
-  operations: readonly OperationRecord[],
-  scope: Scope,
-): Promise<void> {
-  const first = executionOf(state, scope).executionArn;
-  const latest = operations.find(({ requestId }) => requestId === state.requestId)?.executionArn;
-  for (const current of new Set([first, latest, state.leaseOwner])) {
-    if (current === undefined || (await describeExecution(current))?.status !== 'RUNNING') continue;
-    throw new OperationInProgressError(`tenant ${state.tenantId}: request ${state.requestId} is running as ${current}`);
-  }
 }
 
 /** PROFILE, STATE, OPERATION, each only if it is not there: whoever comes second finds the first one's. */

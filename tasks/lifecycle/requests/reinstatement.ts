@@ -1,9 +1,8 @@
 import { PurgeNotAllowedError, TenantNotRequestedError } from '../../shared/errors';
 import type { OperationRecord, TenantRecord } from '../../shared/registry';
 import { HOLD_STATUSES } from '../../shared/tenant';
-import { assertNothingRuns } from './onboarding';
 import type { RequestFor, Scope } from './request';
-import { recordOperation } from './start';
+import { assertNothingRuns, recordOperation } from './start';
 
 /**
  * Accepts the cancellation of an offboarding during its hold; undefined when the tenant is active. Whether it comes in

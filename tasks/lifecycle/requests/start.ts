@@ -1,10 +1,10 @@
 import { type DescribeExecutionOutput, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { writeAuditRecord } from '../../shared/audit';
 import { isNamed } from '../../shared/aws-errors';
-import { RequestConflictError } from '../../shared/errors';
+import { OperationInProgressError, RequestConflictError } from '../../shared/errors';
 import { describeExecution, sfn } from '../../shared/executions';
 import { auditPrefix, canonicalJson, executionName, replayName } from '../../shared/names';
-import type { OperationRecord } from '../../shared/registry';
+import type { OperationRecord, TenantState } from '../../shared/registry';
 import type { OperationName } from '../../shared/tenant';
 import { assertSamePayload, type NewRequest, OTHER_PAYLOAD, type Scope } from './request';
 
@@ -64,6 +64,20 @@ export function executionOf({ operation, tenantId, requestId, replay }: RequestI
   const first = executionName(operation, tenantId, requestId);
   const name = replay === undefined ? first : replayName(first, replay);
   return { stateMachineArn, name, executionArn: `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}` };
+}
+
+/** The lease may be held by another execution of the request, started by hand; the latest one may not hold it yet. */
+export async function assertNothingRuns(
+  state: TenantState,
+  operations: readonly OperationRecord[],
+  scope: Scope,
+): Promise<void> {
+  const first = executionOf(state, scope).executionArn;
+  const latest = operations.find(({ requestId }) => requestId === state.requestId)?.executionArn;
+  for (const current of new Set([first, latest, state.leaseOwner])) {
+    if (current === undefined || (await describeExecution(current))?.status !== 'RUNNING') continue;
+    throw new OperationInProgressError(`tenant ${state.tenantId}: request ${state.requestId} is running as ${current}`);
+  }
 }
 
 /** StartExecution under a name of the request's own: the second start of the same request finds the first. */

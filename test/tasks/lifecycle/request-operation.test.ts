@@ -9,6 +9,7 @@ import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   AUDIT_BUCKET,
   aContext,
+  aLedgerItem,
   anExecutionArn,
   aRequest,
   PERSONAL,
@@ -303,6 +304,100 @@ describe('request-operation', () => {
         message: 'tenant acme: it was requested before with another name, e-mail address or tier',
       });
       expect(starts()).toHaveLength(1);
+    });
+
+    describe('whose onboarding has failed, with another admin address', () => {
+      const ADDRESS = 'bob@acme.example';
+      const correct = () => again({ adminEmail: ADDRESS });
+      const invited = () => tables.put(REGISTRY_TABLE, aLedgerItem({ type: 'first-admin', phase: 'INTENT' }));
+      const isStateUpdate = (operation: string, { Key }: Record<string, unknown>) =>
+        operation === 'Update' && (Key as { sk: string }).sk === 'STATE';
+
+      beforeEach(async () => {
+        end('FAILED');
+        await setState({ status: 'ONBOARDING_FAILED', leaseOwner: anExecutionArn(), generation: 1 });
+      });
+
+      it('takes the new address, makes what ran before stale, audits it, and starts anew', async () => {
+        expect(await correct()).toMatchObject({ repeated: false, executionStatus: 'RUNNING' });
+
+        expect(await item('PROFILE')).toMatchObject({ ...PERSONAL, adminEmail: ADDRESS });
+        expect(await item('STATE')).toMatchObject({ generation: 2, requestId: 'request-2' });
+        expect(starts().map(({ name }) => name)).toEqual(['onboard--acme--request-1', 'onboard--acme--request-2']);
+        const audit = audits().find(({ Key }) => Key === 'audit/acme/requests/request-2.correction.json');
+        expect(audit?.Body).toContain('"action":"correct-admin-email"');
+        expect(JSON.stringify(audits())).not.toMatch(/acme\.example/);
+      });
+
+      it.each([
+        ['STATE', isStateUpdate],
+        ['PROFILE', isPut('PROFILE')],
+        ['OPERATION', isPut('OPERATION#request-2')],
+      ])('completes when it died before or after %s', async (_name, matches) => {
+        tables.fail(matches, aLostAnswer());
+        await expect(correct()).rejects.toMatchObject({ name: 'TransientError' });
+        tables.loseAnswer(matches);
+        await expect(correct()).rejects.toMatchObject({ name: 'TransientError' });
+
+        await correct();
+
+        expect(await item('PROFILE')).toMatchObject({ adminEmail: ADDRESS });
+        expect(starts()).toHaveLength(2);
+      });
+
+      it('refuses once an invitation may have been sent, and changes nothing', async () => {
+        await invited();
+
+        await expect(correct()).rejects.toMatchObject({
+          name: 'RequestConflictError',
+          message: expect.stringContaining('offboard it without a hold'),
+        });
+        expect(await item('PROFILE')).toMatchObject(PERSONAL);
+        expect(await item('STATE')).toMatchObject({ generation: 1, requestId: 'request-1' });
+      });
+
+      it('refuses when somebody was invited while it looked', async () => {
+        tables.before(isStateUpdate, invited);
+
+        await expect(correct()).rejects.toMatchObject({ name: 'RequestConflictError' });
+        expect(await item('PROFILE')).toMatchObject(PERSONAL);
+      });
+
+      it.each([
+        ['an execution claimed the tenant', isStateUpdate, () => setState({ generation: 2 })],
+        [
+          'another correction came first',
+          isPut('PROFILE'),
+          async () => tables.put(REGISTRY_TABLE, { ...(await item('PROFILE')), payloadHash: 'other' }),
+        ],
+      ] as const)('refuses when %s meanwhile', async (_name, matches, act) => {
+        tables.before(matches, act);
+
+        await expect(correct()).rejects.toMatchObject({ name: 'OperationInProgressError' });
+        expect(await item('PROFILE')).toMatchObject(PERSONAL);
+        expect(starts()).toHaveLength(1);
+      });
+
+      it('refuses while an execution runs', async () => {
+        end('RUNNING');
+
+        await expect(correct()).rejects.toMatchObject({ name: 'OperationInProgressError' });
+      });
+
+      it.each([
+        ['the tenant was ACTIVE once', { activatedAt: '2026-01-01T00:00:00.000Z' }, {}],
+        ['it is being offboarded', { offboarding: { requestId: 'leave-1' } }, {}],
+        ['the name is another too', {}, { displayName: 'Acme Orthodontics' }],
+        ['the tier is another too', {}, { tier: 'standard' }],
+      ])('refuses when %s', async (_name, state, changes) => {
+        await setState(state);
+
+        await expect(again({ adminEmail: ADDRESS, ...changes })).rejects.toMatchObject({
+          name: 'RequestConflictError',
+          message: expect.stringContaining('another name, e-mail address or tier'),
+        });
+        expect(await item('PROFILE')).toMatchObject(PERSONAL);
+      });
     });
 
     it('refuses while the first request runs, naming its execution', async () => {

@@ -44,6 +44,7 @@ describe('provision-first-admin', () => {
     dynamodb.reset();
     s3.reset();
     cognito.reset();
+    cognito.on(AdminGetUserCommand).rejects(anAwsError('UserNotFoundException'));
     cognito.on(AdminCreateUserCommand).resolves({ User: { Attributes: attributes('acme') } });
     cognito.on(AdminAddUserToGroupCommand).resolves({});
     tables = await serveTables(dynamodb, REGISTRY_TABLE);
@@ -73,8 +74,35 @@ describe('provision-first-admin', () => {
     });
   });
 
-  it('joins the tenant’s own user again, without a second invitation', async () => {
+  it('notes before the invitation that it is about to be sent, and after it who was invited', async () => {
+    const ledger = () => tables.get(REGISTRY_TABLE, 'TENANT#acme', 'RESOURCE#first-admin');
+    cognito
+      .on(AdminCreateUserCommand)
+      .rejectsOnce(aLostAnswer())
+      .resolves({ User: { Attributes: attributes('acme') } });
+
+    await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'TransientError' });
+    const before = await ledger();
+    await handler(aTaskInput(), aContext());
+
+    expect(before).toMatchObject({
+      phase: 'INTENT',
+      attemptId: expect.stringMatching(/^onboard--acme--request-1\.\d+$/),
+    });
+    expect(await ledger()).toMatchObject({ phase: 'DONE', since: before?.['since'], physicalId: 'sub-1' });
+  });
+
+  it('joins a user who came since it looked', async () => {
     cognito.on(AdminCreateUserCommand).rejects(anAwsError('UsernameExistsException'));
+    cognito
+      .on(AdminGetUserCommand)
+      .rejectsOnce(anAwsError('UserNotFoundException'))
+      .resolves({ Username: 'x', UserAttributes: attributes('acme') });
+
+    expect(await handler(aTaskInput(), aContext())).toEqual({ physicalId: 'sub-1', ready: true });
+  });
+
+  it('joins the tenant’s own user again, without a second invitation', async () => {
     cognito
       .on(AdminGetUserCommand, { Username: EMAIL })
       .resolves({ Username: 'x', UserAttributes: attributes('acme') });
@@ -82,11 +110,10 @@ describe('provision-first-admin', () => {
     const answer = await handler(aTaskInput(), aContext());
 
     expect(answer).toEqual({ physicalId: 'sub-1', ready: true });
-    expect(cognito.commandCalls(AdminCreateUserCommand)[0]?.args[0].input.MessageAction).toBeUndefined();
+    expect(cognito.commandCalls(AdminCreateUserCommand)).toEqual([]);
   });
 
-  it.each(['acme2', undefined])('never joins a user of tenant %s', async (tenantId) => {
-    cognito.on(AdminCreateUserCommand).rejects(anAwsError('UsernameExistsException'));
+  it.each(['acme2', undefined])('never joins a user of tenant %s, and notes no invitation', async (tenantId) => {
     cognito.on(AdminGetUserCommand).resolves({ Username: 'x', UserAttributes: attributes(tenantId) });
 
     const run = handler(aTaskInput(), aContext());
@@ -96,11 +123,16 @@ describe('provision-first-admin', () => {
       message: 'tenant acme: the requested admin e-mail address belongs to a user of another tenant',
     });
     expect(joins()).toEqual([]);
+    expect(cognito.commandCalls(AdminCreateUserCommand)).toEqual([]);
+    expect(await tables.get(REGISTRY_TABLE, 'TENANT#acme', 'RESOURCE#first-admin')).toBeUndefined();
   });
 
   it.each([aLostAnswer(), anAwsError('CodeDeliveryFailureException')])('reads back after %s', async (unknown) => {
     cognito.on(AdminCreateUserCommand).rejectsOnce(unknown).rejects(anAwsError('UsernameExistsException'));
-    cognito.on(AdminGetUserCommand).resolves({ Username: 'x', UserAttributes: attributes('acme') });
+    cognito
+      .on(AdminGetUserCommand)
+      .rejectsOnce(anAwsError('UserNotFoundException'))
+      .resolves({ Username: 'x', UserAttributes: attributes('acme') });
 
     await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'TransientError' });
     const answer = await handler(aTaskInput(), aContext());
