@@ -1,10 +1,12 @@
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import type { LambdaClient } from '@aws-sdk/client-lambda';
+import { invoke } from './invoke';
 
-/** What the front door answers. */
-export interface OnboardingAnswer {
+/** What the front door answers, whatever was asked for. */
+export interface Answer {
   readonly tenantId: string;
   readonly requestId: string;
-  /** REQUESTED, PROVISIONING, ACTIVE, ONBOARDING_FAILED … */
+  readonly operation: string;
+  /** The tenant's status now: REQUESTED, PROVISIONING, ACTIVE, ONBOARDING_FAILED … */
   readonly status: string;
   readonly executionArn?: string;
   /** RUNNING, SUCCEEDED, FAILED … */
@@ -26,39 +28,12 @@ export interface OnboardingRequest {
   readonly requestedBy: string;
 }
 
-/** The front door refused: `name` is one of the project's error names, see docs/runbook.md. */
-export class OnboardingRefused extends Error {
-  constructor(errorType: string, message: string) {
-    super(message);
-    this.name = errorType;
-  }
-}
-
 /**
  * Asks for a tenant. Resolves when the request is accepted; the onboarding itself goes on in Step Functions.
  * @param functionName for example tenant-lifecycle-dev-request-operation
  */
-export async function requestOnboarding(
+export const requestOnboarding = (
   lambda: LambdaClient,
   functionName: string,
   request: OnboardingRequest,
-): Promise<OnboardingAnswer> {
-  const { FunctionError, Payload } = await lambda.send(
-    new InvokeCommand({
-      FunctionName: functionName,
-      Payload: JSON.stringify({ operation: 'onboard', ...request }),
-    }),
-  );
-  const answer: unknown = JSON.parse(Buffer.from(Payload ?? []).toString('utf8'));
-  if (FunctionError === undefined) return answer as OnboardingAnswer;
-  const { errorType, errorMessage } = answer as { errorType: string; errorMessage: string };
-  throw new OnboardingRefused(errorType, errorMessage);
-}
-
-/** The same client for the sandbox (`npm start`); on AWS, `new LambdaClient({})`. */
-export const sandboxClient = (): LambdaClient =>
-  new LambdaClient({
-    endpoint: 'http://127.0.0.1:4599',
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'sandbox', secretAccessKey: 'sandbox' },
-  });
+): Promise<Answer> => invoke(lambda, functionName, { operation: 'onboard', ...request });
