@@ -12,6 +12,9 @@ import { deploy, type StackOutputs } from './deploy/deploy';
 import type { Properties, RecordedResource } from './deploy/resource-types';
 import { StateMachines, TaskError } from './engine/executions';
 import { EventBus } from './events';
+import { Authorizer } from './iam/authorizer';
+import { Directory } from './iam/directory';
+import { Sessions } from './iam/sessions';
 import { LocalFunctionHost } from './runtime/function-host';
 import { Schedules } from './schedules';
 import { VirtualClock } from './virtual-clock';
@@ -31,6 +34,8 @@ export interface SandboxOptions {
 /** No real account: nothing that leaks from here can name one. */
 const ACCOUNT = '000000000000';
 const REGION = 'us-east-1';
+/** In whose name Bedrock takes a role when a knowledge base is made. */
+const NEW_KNOWLEDGE_BASE = `arn:aws:bedrock:${REGION}:${ACCOUNT}:knowledge-base/SANDBOX000`;
 
 /**
  * The synthesized app, running on this machine: unmodified state machine definitions and unmodified task bundles against
@@ -43,11 +48,16 @@ export class Sandbox {
   readonly calls: CallLog;
   readonly schedules: Schedules;
   readonly services: Services;
+  /** Roles and the policies of resources, as deployed. */
+  readonly directory = new Directory();
+  readonly iam: Authorizer;
   readonly functions: LocalFunctionHost;
   readonly machines: StateMachines;
   readonly endpoint: Endpoint;
   readonly #assembly: string;
   readonly #recorded: RecordedResource[] = [];
+  /** Log streams that their functions may write. */
+  readonly #openStreams = new Set<string>();
   #outputs: StackOutputs = {};
 
   private constructor({ assembly = 'cdk.out', port, random, quotas, callLogFile }: SandboxOptions) {
@@ -55,24 +65,31 @@ export class Sandbox {
     const estate: Estate = { clock: this.clock, accountId: ACCOUNT, region: REGION };
     this.calls = new CallLog(this.clock, callLogFile === undefined ? {} : { file: callLogFile });
     this.schedules = new Schedules(estate);
-    this.services = createServices(estate, quotas);
+    const sessions = new Sessions(estate);
+    this.services = createServices(estate, quotas, {
+      directory: this.directory,
+      sessions,
+      canAssumeRole: (roleArn) => this.iam.trusts(roleArn, 'bedrock.amazonaws.com', { sourceArn: NEW_KNOWLEDGE_BASE }),
+    });
+    this.iam = new Authorizer({ estate, services: this.services, directory: this.directory }, sessions);
     this.functions = new LocalFunctionHost({
       clock: this.clock,
       region: REGION,
       endpointUrl: () => this.endpoint.url,
-      log: (group, stream, line) => this.services.logs.append(group, stream, line),
+      log: (group, stream, line, roleArn) => this.#writeLog(group, stream, line, roleArn),
     });
     this.machines = new StateMachines({
       ...estate,
       ...(random && { random }),
-      invoke: ({ functionName, payload }) => this.#invokeTask(functionName, payload),
+      invoke: ({ functionName, payload, executionArn }) => this.#invokeTask(functionName, payload, executionArn),
     });
     this.endpoint = new Endpoint({
       estate,
       ...(port !== undefined && { port }),
       calls: this.calls,
       faults: this.faults,
-      callers: (accessKeyId) => this.functions.callerOf(accessKeyId),
+      callers: (accessKeyId) => sessions.callerOf(accessKeyId) ?? this.functions.callerOf(accessKeyId),
+      authorize: (call) => this.iam.authorize(call),
       isDead: (caller) => this.functions.isDead(caller),
       onCrash: ({ caller }) => this.functions.crash(caller),
       control: {
@@ -128,6 +145,8 @@ export class Sandbox {
       functions: this.functions,
       machines: this.machines,
       bus: this.bus,
+      directory: this.directory,
+      iam: this.iam,
       schedules: this.schedules,
       recorded: this.#recorded,
     });
@@ -174,8 +193,29 @@ export class Sandbox {
     await this.services.dynamodb.stop();
   }
 
-  async #invokeTask(functionName: string, payload: unknown): Promise<unknown> {
+  /** Lambda writes a function's log with the function's role; what the role may not write is lost, as on AWS. */
+  #writeLog(group: string, stream: string, line: string, roleArn: string | undefined): void {
+    const resource = `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${group}:log-stream:${stream}`;
+    if (roleArn !== undefined && !this.#openStreams.has(resource)) {
+      const role = this.iam.sessionOf(roleArn, 'sandbox');
+      for (const action of ['logs:CreateLogStream', 'logs:PutLogEvents']) {
+        if (this.iam.refusal('logs', role, { action, resource }) !== undefined) return;
+      }
+      this.#openStreams.add(resource);
+    }
+    this.services.logs.append(group, stream, line);
+  }
+
+  async #invokeTask(functionName: string, payload: unknown, executionArn: string): Promise<unknown> {
     const name = functionName.slice(functionName.lastIndexOf(':') + 1);
+    const functionArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${name}`;
+    const { roleArn } = this.machines.machineOf(executionArn);
+    const refused = this.iam.refusal('lambda', this.iam.sessionOf(roleArn, 'sandbox'), {
+      action: 'lambda:InvokeFunction',
+      resource: functionArn,
+      policy: this.directory.policyOf(functionArn),
+    });
+    if (refused !== undefined) throw new TaskError('Lambda.AWSLambdaException', refused.message);
     const result = await this.functions.invoke(name, payload, {
       invocationType: 'RequestResponse',
       requestId: randomUUID(),

@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import type { Clock } from '../clock';
+import type { Denial } from '../iam/denial';
 import type { Call } from './service';
 
 export interface CallRecord {
@@ -12,6 +13,8 @@ export interface CallRecord {
   readonly input: Readonly<Record<string, unknown>>;
   /** 'ok', the error's code, or how the answer was lost: 'reset', 'crash', 'hang'. */
   readonly outcome: string;
+  /** What IAM refused, and why. */
+  readonly denied?: Denial;
   /** Real time. */
   readonly durationMs: number;
 }
@@ -39,10 +42,10 @@ export class CallLog {
   /** Notes the arrival of a call; the returned function records it once its outcome is known. */
   begin(
     call: Pick<Call, 'service' | 'operation' | 'input'> & Partial<Pick<Call, 'caller'>>,
-  ): (outcome: string) => void {
+  ): (outcome: string, denied?: Denial) => void {
     const at = new Date(this.#clock.now()).toISOString();
     const began = performance.now();
-    return (outcome) => {
+    return (outcome, denied) => {
       this.#seq += 1;
       const functionName = call.caller?.functionName;
       const record: CallRecord = {
@@ -53,6 +56,7 @@ export class CallLog {
         ...(functionName === undefined ? {} : { functionName }),
         input: withoutSecrets(call.input),
         outcome,
+        ...(denied === undefined ? {} : { denied }),
         durationMs: Math.round(performance.now() - began),
       };
       this.#entries.push(record);

@@ -21,13 +21,24 @@ export type TableDefinition = Required<
     readonly pointInTimeRecovery?: boolean;
     /** What DescribeTimeToLive says; nothing is ever expired. */
     readonly timeToLiveAttribute?: string;
+    /** Customer managed key of the table. @default the service's own */
+    readonly encryptionKeyArn?: string;
   };
+
+/** What IAM has to know of a table. */
+export interface TableKeys {
+  /** Attribute that is the partition key of the table, or of one of its indexes. */
+  partitionKeyOf(indexName?: string): string | undefined;
+  readonly encryptionKeyArn: string | undefined;
+}
 
 export interface DynamoDb {
   readonly service: JsonService;
   start(): Promise<void>;
   stop(): Promise<void>;
   createTable(definition: TableDefinition): Promise<{ arn: string }>;
+  /** Undefined when there is no such table. */
+  table(tableName: string): TableKeys | undefined;
   /** All items of a table, for assertions. */
   dump(tableName: string): Promise<PlainItem[]>;
   /** The next `calls` BatchWriteItem calls write half of what they are given and hand back the rest as unprocessed. */
@@ -40,6 +51,9 @@ interface TableFacts {
   readonly createdAt: Date;
   readonly pointInTimeRecovery: boolean;
   readonly timeToLiveAttribute: string | undefined;
+  readonly encryptionKeyArn: string | undefined;
+  /** By index name, the table's own under ''. */
+  readonly partitionKeys: ReadonlyMap<string, string | undefined>;
 }
 
 /** Amazon DynamoDB by dynalite. Transactions are not served, because dynalite has none. */
@@ -68,9 +82,13 @@ export function createDynamoDb(estate: Estate): DynamoDb {
     };
   };
 
-  const create = async (input: CreateTableCommandInput, facts: Omit<TableFacts, 'createdAt'>) => {
+  const create = async (input: CreateTableCommandInput, facts: Omit<TableFacts, 'createdAt' | 'partitionKeys'>) => {
     const { TableDescription } = await server.call('CreateTable', input);
-    tables.set(input.TableName ?? '', { createdAt: new Date(estate.clock.now()), ...facts });
+    tables.set(input.TableName ?? '', {
+      createdAt: new Date(estate.clock.now()),
+      partitionKeys: partitionKeysOf(input),
+      ...facts,
+    });
     return { TableDescription: described(TableDescription) };
   };
 
@@ -96,7 +114,11 @@ export function createDynamoDb(estate: Estate): DynamoDb {
     },
 
     CreateTable: (input: CreateTableCommandInput) =>
-      create(input, { pointInTimeRecovery: false, timeToLiveAttribute: undefined }),
+      create(input, {
+        pointInTimeRecovery: false,
+        timeToLiveAttribute: undefined,
+        encryptionKeyArn: input.SSESpecification?.KMSMasterKeyId,
+      }),
 
     async DescribeTable(input: unknown) {
       const { Table } = await server.call('DescribeTable', input);
@@ -133,11 +155,23 @@ export function createDynamoDb(estate: Estate): DynamoDb {
     service: { protocol: 'json', name: 'dynamodb', targetPrefix: 'DynamoDB_20120810', version: '1.0', operations },
     start: () => server.start(),
     stop: () => server.stop(),
-    async createTable({ pointInTimeRecovery = false, timeToLiveAttribute, ...definition }) {
+    async createTable({ pointInTimeRecovery = false, timeToLiveAttribute, encryptionKeyArn, ...definition }) {
       const { TableName, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, LocalSecondaryIndexes } = definition;
       const table = { TableName, AttributeDefinitions, KeySchema, GlobalSecondaryIndexes, LocalSecondaryIndexes };
-      await create({ ...table, BillingMode: 'PAY_PER_REQUEST' }, { pointInTimeRecovery, timeToLiveAttribute });
+      await create(
+        { ...table, BillingMode: 'PAY_PER_REQUEST' },
+        { pointInTimeRecovery, timeToLiveAttribute, encryptionKeyArn },
+      );
       return { arn: arnOf(TableName ?? '') };
+    },
+    table(tableName) {
+      const facts = tables.get(tableName);
+      return (
+        facts && {
+          encryptionKeyArn: facts.encryptionKeyArn,
+          partitionKeyOf: (indexName = '') => facts.partitionKeys.get(indexName),
+        }
+      );
     },
     async dump(tableName) {
       const items: PlainItem[] = [];
@@ -153,4 +187,19 @@ export function createDynamoDb(estate: Estate): DynamoDb {
       batchesToSplit = calls;
     },
   };
+}
+
+function partitionKeysOf({
+  KeySchema,
+  GlobalSecondaryIndexes = [],
+  LocalSecondaryIndexes = [],
+}: CreateTableCommandInput): ReadonlyMap<string, string | undefined> {
+  const hashOf = (schema: CreateTableCommandInput['KeySchema']) =>
+    schema?.find(({ KeyType }) => KeyType === 'HASH')?.AttributeName;
+  return new Map([
+    ['', hashOf(KeySchema)],
+    ...[...GlobalSecondaryIndexes, ...LocalSecondaryIndexes].map(
+      (index) => [index.IndexName ?? '', hashOf(index.KeySchema)] as const,
+    ),
+  ]);
 }

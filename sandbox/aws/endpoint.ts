@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { AccessDenied } from '../iam/denial';
 import { CallLog } from './call-log';
 import type { Control } from './control';
 import { FaultPlan, type FaultRule, injectedError } from './faults';
@@ -18,8 +19,8 @@ export interface EndpointOptions {
   readonly callers?: (accessKeyId: string) => Caller;
   readonly faults?: FaultPlan;
   readonly calls?: CallLog;
-  /** Throws a ServiceError when the caller may not do this; asked before faults and effects. */
-  readonly authorize?: (call: Call) => void;
+  /** Throws a ServiceError when the caller may not do this; asked before faults and effects. Returns what it lets through. */
+  readonly authorize?: (call: Call) => Call;
   /** Calls of a dead execution environment have no effect and are never answered. */
   readonly isDead?: (caller: Caller) => boolean;
   /** Told when a 'crash' fault strikes: the caller's execution environment has to die. */
@@ -145,19 +146,19 @@ export class Endpoint {
       return answer;
     } catch (error) {
       const failure = asServiceError(error, call);
-      finish(failure.code);
+      finish(failure.code, failure instanceof AccessDenied ? failure.denial : undefined);
       return operation.fail(failure, call);
     }
   }
 
   async #run(call: Call, run: (call: Call) => Promise<Answer>): Promise<{ answer: Answer | Silence; outcome: string }> {
     if (this.#options.isDead?.(call.caller)) return { answer: 'hang', outcome: 'hang' };
-    this.#options.authorize?.(call);
+    const permitted = this.#options.authorize?.(call) ?? call;
 
     const lostBefore = await this.#strike(call, 'before');
     if (lostBefore !== undefined) return { answer: lostBefore, outcome: lostBefore };
     // Also an error of the service itself can be lost on its way back.
-    const effect = await run(call).then(
+    const effect = await run(permitted).then(
       (answer) => () => answer,
       (error: unknown) => () => {
         throw error;

@@ -1,3 +1,5 @@
+import { Directory } from '../iam/directory';
+import { Sessions } from '../iam/sessions';
 import { createBedrockAgent } from './bedrock-agent';
 import { createCloudFormation } from './cloudformation';
 import { createCognito } from './cognito';
@@ -16,11 +18,22 @@ export interface EstateQuotas {
   readonly groupsPerPool?: number;
 }
 
+export interface IdentityOptions {
+  readonly directory?: Directory;
+  readonly sessions?: Sessions;
+  /** Whether Bedrock may have the role. @default every one */
+  readonly canAssumeRole?: (roleArn: string) => boolean;
+}
+
 export type Services = ReturnType<typeof createServices>;
 
 /** All stores of the embedded AWS, wired as the services use each other. */
-export function createServices(estate: Estate, { knowledgeBases, groupsPerPool }: EstateQuotas = {}) {
-  const kms = createKms(estate);
+export function createServices(
+  estate: Estate,
+  { knowledgeBases, groupsPerPool }: EstateQuotas = {},
+  { directory = new Directory(), sessions = new Sessions(estate), canAssumeRole }: IdentityOptions = {},
+) {
+  const kms = createKms(estate, { principalExists: (arn) => directory.role(arn) !== undefined });
   const opensearch = createOpenSearch(estate);
   return {
     kms,
@@ -30,11 +43,12 @@ export function createServices(estate: Estate, { knowledgeBases, groupsPerPool }
     opensearch,
     bedrock: createBedrockAgent(estate, {
       indexExists: (domainArn, index) => opensearch.indexExists(domainArn, index),
+      ...(canAssumeRole !== undefined && { canAssumeRole }),
       ...(knowledgeBases !== undefined && { knowledgeBases }),
     }),
     dynamodb: createDynamoDb(estate),
     cloudformation: createCloudFormation(estate),
     sqs: createSqs(estate),
-    sts: createSts(estate),
+    sts: createSts(estate, { directory, sessions }),
   };
 }

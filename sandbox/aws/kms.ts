@@ -35,6 +35,8 @@ export interface Kms extends KeyAccess {
   createAlias(name: string, keyId: string): void;
   /** A key in any state by id, ARN or alias; throws NotFoundException. */
   describe(keyId: string): Readonly<Key>;
+  /** Names of the aliases of a key. */
+  aliasesOf(keyId: string): readonly string[];
   /** All keys in any state. */
   keys(): readonly Readonly<Key>[];
   reset(): void;
@@ -74,6 +76,10 @@ export function createKms(estate: Estate, options: KmsOptions = {}): Kms {
 
     createAlias: (name, keyId) => store.addAlias(name, store.get(keyId)),
     describe: (keyId) => store.resolve(keyId),
+    aliasesOf: (keyId) => {
+      const { id } = store.resolve(keyId);
+      return store.aliases().flatMap(({ name, targetKeyId }) => (targetKeyId === id ? [name] : []));
+    },
     keys: () => store.keys(),
     requireUsable: (keyId, use) => usableKey(store, keyId, use, randomUUID()).arn,
     reset: () => store.clear(),

@@ -14,6 +14,8 @@ export interface Caller {
   readonly functionName?: string;
   /** Role whose policies apply, if the key stands for one. */
   readonly roleArn?: string;
+  /** Set when the key is of a session that AssumeRole started. */
+  readonly sessionName?: string;
 }
 
 /** One identified call: what the call log records and the fault plan matches. */
@@ -26,6 +28,8 @@ export interface Call {
   readonly input: Readonly<Record<string, unknown>>;
   readonly caller: Caller;
   readonly requestId: string;
+  /** Of a batch whose things are allowed one by one (S3 DeleteObjects): what is refused, by its place. */
+  readonly refused?: ReadonlyMap<string, ServiceError>;
 }
 
 /** An error as AWS reports it: `code` becomes the SDK's `error.name`. */

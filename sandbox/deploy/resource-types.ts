@@ -4,6 +4,8 @@ import type { TableDefinition } from '../aws/dynamodb';
 import type { Estate } from '../aws/service';
 import type { StateMachines } from '../engine/executions';
 import type { BusEvent, EventBus } from '../events';
+import type { Authorizer } from '../iam/authorizer';
+import type { Directory } from '../iam/directory';
 import type { LocalFunctionHost } from '../runtime/function-host';
 import type { Schedules } from '../schedules';
 
@@ -20,6 +22,8 @@ export interface DeploymentTarget {
   readonly machines: StateMachines;
   readonly bus: EventBus;
   readonly schedules: Schedules;
+  readonly directory: Directory;
+  readonly iam: Authorizer;
   /** What was deployed and does nothing here: alarms, dashboards, topics. */
   readonly recorded: RecordedResource[];
 }
@@ -72,22 +76,90 @@ const alarm = (name: string, target: DeploymentTarget): Deployed => ({
 
 const nameOnly = (name: string): Deployed => ({ ref: name, attributes: {} });
 
+/** Roles that a policy is attached to; users and groups are none of the app's. */
+function attachedTo({ Roles = [], ...rest }: Properties, policy: string): readonly string[] {
+  if (Object.keys(rest).length > 0)
+    throw new Error(
+      `policy ${policy}: the sandbox attaches policies to roles, and does not know ${Object.keys(rest).join(', ')}`,
+    );
+  return Roles;
+}
+
+/** A service may use a role only if the role's trust policy names it. */
+function requireTrust(
+  { iam }: DeploymentTarget,
+  who: string,
+  roleArn: string,
+  service: string,
+  sourceArn: string,
+): void {
+  if (!iam.trusts(roleArn, service, { sourceArn })) throw new Error(`${who}: ${service} cannot assume ${roleArn}`);
+}
+
+/** Lambda polls a queue with the function's role, and makes no mapping when it may not [services-sqs-configure, permissions]. */
+function requirePolling({ iam, directory, functions }: DeploymentTarget, functionName: string, queueArn: string): void {
+  const role = functions.functions().find(({ name }) => name === functionName)?.roleArn;
+  for (const action of ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes']) {
+    const request = { action, resource: queueArn, policy: directory.policyOf(queueArn) };
+    const refused = iam.refusal('sqs', iam.sessionOf(String(role), functionName), request);
+    if (refused !== undefined) throw new Error(`event source mapping of ${functionName}: ${refused.message}`);
+  }
+}
+
+/** Events that IAM keeps from their target are lost; on AWS they go to the target's dead-letter queue, if it has one. */
+function unlessRefused(rule: string, refusal: () => Error | undefined, deliver: (event: BusEvent) => void) {
+  return (event: BusEvent): void => {
+    const refused = refusal();
+    if (refused === undefined) deliver(event);
+    else console.error(`rule ${rule}: ${refused.message}`);
+  };
+}
+
 /** How a rule's target receives an event. */
 function delivery(rule: string, { Arn, ...options }: RuleTarget, target: DeploymentTarget): (event: BusEvent) => void {
+  const { iam, directory, estate } = target;
+  const eventBridge = {
+    kind: 'service',
+    name: 'events.amazonaws.com',
+    sourceArn: arnOf(target, 'events', `rule/${rule}`),
+    sourceAccount: estate.accountId,
+  } as const;
   for (const option of ['InputPath', 'InputTransformer'])
     if (option in options) throw new Error(`rule ${rule}: the sandbox does not know a target's ${option}`);
   const payloadOf = (event: BusEvent): unknown => (options.Input === undefined ? event : JSON.parse(options.Input));
   const functionName = /:function:([\w-]+)$/.exec(Arn)?.[1];
   if (functionName !== undefined) {
-    return (event) =>
-      void target.functions.invoke(functionName, payloadOf(event), { invocationType: 'Event', requestId: event.id });
+    const refusal = () =>
+      iam.refusal('lambda', eventBridge, {
+        action: 'lambda:InvokeFunction',
+        resource: Arn,
+        policy: directory.policyOf(Arn),
+      });
+    return unlessRefused(
+      rule,
+      refusal,
+      (event) =>
+        void target.functions.invoke(functionName, payloadOf(event), { invocationType: 'Event', requestId: event.id }),
+    );
   }
   if (/:states:.*:stateMachine:[\w-]+$/.test(Arn)) {
-    return (event) =>
-      void target.machines.start({ stateMachineArn: Arn, name: event.id, input: JSON.stringify(payloadOf(event)) });
+    const role = iam.sessionOf(String(options.RoleArn), 'sandbox');
+    return unlessRefused(
+      rule,
+      () => iam.refusal('sfn', role, { action: 'states:StartExecution', resource: Arn }),
+      (event) =>
+        void target.machines.start({ stateMachineArn: Arn, name: event.id, input: JSON.stringify(payloadOf(event)) }),
+    );
   }
   const queue = target.services.sqs.queue(Arn);
-  if (queue !== undefined) return (event) => void queue.send(JSON.stringify(payloadOf(event)));
+  if (queue !== undefined) {
+    return unlessRefused(
+      rule,
+      () =>
+        iam.refusal('sqs', eventBridge, { action: 'sqs:SendMessage', resource: Arn, policy: directory.policyOf(Arn) }),
+      (event) => void queue.send(JSON.stringify(payloadOf(event))),
+    );
+  }
   throw new Error(`rule ${rule}: the sandbox delivers to Lambda functions, state machines and queues, not to ${Arn}`);
 }
 
@@ -95,6 +167,8 @@ interface RuleTarget {
   readonly Arn: string;
   /** Constant JSON in place of the event. */
   readonly Input?: string;
+  /** Role with which EventBridge starts a state machine. */
+  readonly RoleArn?: string;
 }
 
 /** Log group ARNs end in :* where CloudFormation makes them. */
@@ -131,19 +205,72 @@ function failedItems(answer: unknown): readonly string[] | 'all' {
 /** CloudFormation types that the sandbox deploys. Everything else is refused, so that nothing is silently missing. */
 export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
   'AWS::CDK::Metadata': recorded,
-  'AWS::IAM::Policy': recorded,
-  'AWS::IAM::ManagedPolicy': recorded,
-  'AWS::S3::BucketPolicy': recorded,
-  'AWS::SQS::QueuePolicy': recorded,
-  'AWS::Lambda::Permission': recorded,
+  'AWS::IAM::Policy': ({ PolicyName, PolicyDocument, ...rest }, { directory }, { generatedName }) => {
+    directory.attach(PolicyName, PolicyDocument, attachedTo(rest, PolicyName));
+    return { ref: generatedName, attributes: { Id: generatedName } };
+  },
+  'AWS::IAM::ManagedPolicy': (
+    { ManagedPolicyName, PolicyDocument, Path = '/', Description: _, ...rest },
+    { directory, estate },
+    { generatedName },
+  ) => {
+    const name: string = ManagedPolicyName ?? generatedName;
+    directory.attach(name, PolicyDocument, attachedTo(rest, name));
+    const arn = `arn:aws:iam::${estate.accountId}:policy${Path}${name}`;
+    return { ref: arn, attributes: { PolicyArn: arn } };
+  },
+  'AWS::S3::BucketPolicy': ({ Bucket, PolicyDocument }, { directory }, { generatedName }) => {
+    directory.setResourcePolicy(`arn:aws:s3:::${Bucket}`, PolicyDocument);
+    return { ref: generatedName, attributes: {} };
+  },
+  'AWS::SQS::QueuePolicy': ({ Queues, PolicyDocument }, target, { generatedName }) => {
+    for (const url of Queues as string[]) {
+      target.directory.setResourcePolicy(arnOf(target, 'sqs', url.slice(url.lastIndexOf('/') + 1)), PolicyDocument);
+    }
+    return { ref: generatedName, attributes: { Id: generatedName } };
+  },
+  'AWS::Lambda::Permission': (properties, target, { generatedName }) => {
+    const { FunctionName, Action, Principal, SourceArn, SourceAccount, ...rest } = properties;
+    if (Object.keys(rest).length > 0)
+      throw new Error(`permission on ${FunctionName}: the sandbox does not know ${Object.keys(rest).join(', ')}`);
+    const given = String(FunctionName);
+    const arn = given.startsWith('arn:') ? given : arnOf(target, 'lambda', `function:${given}`);
+    target.directory.addResourceStatement(arn, {
+      Sid: generatedName,
+      Effect: 'Allow',
+      Principal: /\.amazonaws\.com$/.test(Principal) ? { Service: Principal } : { AWS: Principal },
+      Action,
+      Resource: arn,
+      Condition: {
+        ...(SourceArn && { ArnLike: { 'aws:SourceArn': SourceArn } }),
+        ...(SourceAccount && { StringEquals: { 'aws:SourceAccount': SourceAccount } }),
+      },
+    });
+    return { ref: generatedName, attributes: { Id: generatedName } };
+  },
   'AWS::Logs::ResourcePolicy': recorded,
 
-  'AWS::IAM::Role': ({ RoleName, Path = '/' }, { estate }, { generatedName }) => {
+  'AWS::IAM::Role': (properties, { estate, directory }, { generatedName }) => {
+    const { RoleName, Path = '/', AssumeRolePolicyDocument, Policies = [], Tags, MaxSessionDuration } = properties;
     const name: string = RoleName ?? generatedName;
-    return {
-      ref: name,
-      attributes: { Arn: `arn:aws:iam::${estate.accountId}:role${Path}${name}`, RoleId: `AROA${generatedName}` },
-    };
+    for (const member of ['ManagedPolicyArns', 'PermissionsBoundary']) {
+      if (properties[member]?.length > 0) throw new Error(`role ${name}: the sandbox does not know its ${member}`);
+    }
+    const arn = `arn:aws:iam::${estate.accountId}:role${Path}${name}`;
+    directory.addRole({
+      arn,
+      name,
+      trust: AssumeRolePolicyDocument,
+      policies: Object.fromEntries(
+        (Policies as { PolicyName: string; PolicyDocument: unknown }[]).map((one) => [
+          one.PolicyName,
+          one.PolicyDocument,
+        ]),
+      ),
+      tags: tagsOf(Tags),
+      ...(MaxSessionDuration !== undefined && { maxSessionDuration: Number(MaxSessionDuration) }),
+    });
+    return { ref: name, attributes: { Arn: arn, RoleId: `AROA${generatedName}` } };
   },
 
   'AWS::KMS::Key': ({ KeyPolicy, Description, EnableKeyRotation, Tags }, { services }) => {
@@ -169,6 +296,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
       KeySchema,
       GlobalSecondaryIndexes,
       PointInTimeRecoverySpecification,
+      SSESpecification,
     } = properties;
     const definition: TableDefinition = {
       TableName,
@@ -176,6 +304,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
       KeySchema,
       ...(GlobalSecondaryIndexes && { GlobalSecondaryIndexes }),
       pointInTimeRecovery: PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled === true,
+      ...(SSESpecification?.KMSMasterKeyId && { encryptionKeyArn: SSESpecification.KMSMasterKeyId }),
     };
     const { arn } = await services.dynamodb.createTable(definition);
     return { ref: TableName, attributes: { Arn: arn } };
@@ -246,11 +375,16 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
   }),
   'AWS::Cognito::UserPoolDomain': ({ Domain }) => ({ ref: Domain, attributes: {} }),
 
-  'AWS::OpenSearchService::Domain': ({ DomainName, EngineVersion }, { services }, { generatedName }) => {
+  'AWS::OpenSearchService::Domain': (
+    { DomainName, EngineVersion, AccessPolicies },
+    { services, directory },
+    { generatedName },
+  ) => {
     const { arn, endpoint } = services.opensearch.createDomain({
       name: DomainName ?? generatedName,
       ...(EngineVersion && { engineVersion: EngineVersion }),
     });
+    if (AccessPolicies !== undefined) directory.setResourcePolicy(arn, AccessPolicies);
     return { ref: DomainName ?? generatedName, attributes: { Arn: arn, DomainArn: arn, DomainEndpoint: endpoint } };
   },
 
@@ -273,15 +407,17 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
 
   'AWS::Lambda::EventSourceMapping': (
     { EventSourceArn, FunctionName, BatchSize, FunctionResponseTypes = [], ScalingConfig, Enabled = true, ...others },
-    { services, functions },
+    target,
     { generatedName },
   ) => {
+    const { services, functions } = target;
     const strangers = Object.keys(others).filter((name) => name !== 'Tags');
     if (services.sqs.queue(EventSourceArn) === undefined || strangers.length > 0) {
       throw new Error(
         `event source mapping of ${FunctionName}: the sandbox polls deployed queues, and knows nothing of ${[...strangers, EventSourceArn].join(', ')}`,
       );
     }
+    requirePolling(target, functionNameOf(FunctionName), EventSourceArn);
     const reports = (FunctionResponseTypes as string[]).includes('ReportBatchItemFailures');
     if (Enabled === true) {
       services.sqs.consume(EventSourceArn, {
@@ -316,6 +452,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     const arn = arnOf(target, 'lambda', `function:${name}`);
     if (DeadLetterConfig !== undefined)
       throw new Error(`function ${name}: the sandbox knows no DeadLetterConfig; use an on-failure destination`);
+    requireTrust(target, `function ${name}`, Role, 'lambda.amazonaws.com', arn);
     target.functions.deploy({
       name,
       arn,
@@ -345,7 +482,19 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     target.functions.configureEventInvoke(FunctionName, {
       maximumRetryAttempts: MaximumRetryAttempts,
       maximumEventAgeInSeconds: MaximumEventAgeInSeconds,
-      onFailure: queue && ((record) => void queue.send(JSON.stringify(record))),
+      onFailure:
+        queue &&
+        ((record) => {
+          const role = target.functions.functions().find(({ name }) => name === FunctionName)?.roleArn;
+          const resource = String(destination);
+          const refused = target.iam.refusal('sqs', target.iam.sessionOf(String(role), FunctionName), {
+            action: 'sqs:SendMessage',
+            resource,
+            policy: target.directory.policyOf(resource),
+          });
+          if (refused === undefined) queue.send(JSON.stringify(record));
+          else console.error(`function ${FunctionName}: ${refused.message}`);
+        }),
     });
     return { ref: generatedName, attributes: {} };
   },
@@ -357,6 +506,7 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
   ) => {
     const name: string = StateMachineName ?? generatedName;
     const arn = arnOf(target, 'states', `stateMachine:${name}`);
+    requireTrust(target, `state machine ${name}`, RoleArn, 'states.amazonaws.com', arn);
     target.machines.register({
       arn,
       name,

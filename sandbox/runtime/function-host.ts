@@ -47,7 +47,7 @@ export interface FunctionHostProperties {
   readonly region: string;
   /** Known once the endpoint listens. */
   readonly endpointUrl: () => string;
-  readonly log: (logGroup: string, stream: string, line: string) => void;
+  readonly log: (logGroup: string, stream: string, line: string, roleArn: string | undefined) => void;
 }
 
 /** A minute before the first retry, two before the second ["How Lambda handles errors and retries with asynchronous invocation"]. */
@@ -252,7 +252,7 @@ export class LocalFunctionHost implements FunctionHost {
       codeDirectory: deployed.codeDirectory,
       handler: deployed.handler,
       clock: this.properties.clock,
-      log: (line) => this.properties.log(deployed.logGroup, stream, line),
+      log: (line) => this.properties.log(deployed.logGroup, stream, line, deployed.roleArn),
       variables: {
         ...deployed.variables,
         AWS_REGION: this.properties.region,

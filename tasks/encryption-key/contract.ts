@@ -20,6 +20,22 @@ const ourKeys = ({ app, partition, region, account }: Platform, actions: readonl
   wildcardReason: 'Key ids are chosen by KMS; the condition admits only keys tagged as made by this app and stage.',
 });
 
+/** Finding every key that may be the tenant's, see find-key.ts. */
+const SEARCH: Permission = {
+  actions: ['kms:ListKeys', 'kms:ListResourceTags'],
+  resources: ['*'],
+  wildcardReason:
+    'The search for a key whose CreateKey answer was lost lists all keys and reads their tags; it reads no data.',
+};
+
+/** Without a condition on tags, which would turn "not found" and "somebody else's" into "access denied". */
+const LOOK: Permission = {
+  actions: ['kms:DescribeKey'],
+  resources: ['*'],
+  wildcardReason:
+    'A key that is gone, or somebody else’s behind the alias, has no tag of ours; it reads metadata only.',
+};
+
 export const provisionEncryptionKey = defineContract({
   name: 'provision-encryption-key',
   stateName: 'Provision encryption key',
@@ -40,12 +56,8 @@ export const provisionEncryptionKey = defineContract({
       wildcardReason:
         'CreateKey has no resource before it ran; the condition demands the tag that marks the key as ours.',
     },
-    {
-      actions: ['kms:ListKeys', 'kms:ListResourceTags'],
-      resources: ['*'],
-      wildcardReason:
-        'The search for a key whose CreateKey answer was lost lists all keys and reads their tags; it reads no data.',
-    },
+    SEARCH,
+    LOOK,
     {
       actions: ['kms:CreateAlias', 'kms:UpdateAlias'],
       resources: [
@@ -58,7 +70,6 @@ export const provisionEncryptionKey = defineContract({
     ourKeys(platform, [
       'kms:CreateAlias',
       'kms:UpdateAlias',
-      'kms:DescribeKey',
       'kms:EnableKey',
       'kms:EnableKeyRotation',
       'kms:PutKeyPolicy',
@@ -68,16 +79,9 @@ export const provisionEncryptionKey = defineContract({
 
 /** What verify.ts calls; granted to verify-tenant. */
 export const verifyEncryptionKeyPermissions = (platform: Platform): readonly Permission[] => [
-  ourKeys(platform, ['kms:DescribeKey', 'kms:ListResourceTags', 'kms:GetKeyRotationStatus']),
+  LOOK,
+  ourKeys(platform, ['kms:ListResourceTags', 'kms:GetKeyRotationStatus']),
 ];
-
-/** Finding every key that may be the tenant's, see find-key.ts. */
-const search: Permission = {
-  actions: ['kms:ListKeys', 'kms:ListResourceTags'],
-  resources: ['*'],
-  wildcardReason:
-    'The search for a key whose CreateKey answer was lost lists all keys and reads their tags; it reads no data.',
-};
 
 export const suspendEncryptionKey = defineContract({
   name: 'suspend-encryption-key',
@@ -92,7 +96,7 @@ export const suspendEncryptionKey = defineContract({
   fence: [...HOLD_STATUSES, ...PURGE_STATUSES],
   timeoutSeconds: 120,
   environment: [],
-  permissions: (platform) => [search, ourKeys(platform, ['kms:DescribeKey', 'kms:DisableKey'])],
+  permissions: (platform) => [SEARCH, LOOK, ourKeys(platform, ['kms:DisableKey'])],
 });
 
 export const restoreEncryptionKey = defineContract({
@@ -106,7 +110,7 @@ export const restoreEncryptionKey = defineContract({
   readsLedger: true,
   fence: ['REINSTATING', ...PURGE_STATUSES],
   environment: [],
-  permissions: (platform) => [ourKeys(platform, ['kms:DescribeKey', 'kms:EnableKey'])],
+  permissions: (platform) => [LOOK, ourKeys(platform, ['kms:EnableKey'])],
 });
 
 export const destroyEncryptionKey = defineContract({
@@ -122,8 +126,9 @@ export const destroyEncryptionKey = defineContract({
   timeoutSeconds: 120,
   environment: ['KEY_DELETION_DAYS'],
   permissions: (platform) => [
-    search,
-    ourKeys(platform, ['kms:DescribeKey', 'kms:DisableKey', 'kms:DeleteAlias', 'kms:ScheduleKeyDeletion']),
+    SEARCH,
+    LOOK,
+    ourKeys(platform, ['kms:DisableKey', 'kms:DeleteAlias', 'kms:ScheduleKeyDeletion']),
     {
       actions: ['kms:DeleteAlias'],
       resources: [

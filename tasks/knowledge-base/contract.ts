@@ -24,6 +24,13 @@ const LIST: Permission = {
   wildcardReason: 'ListKnowledgeBases has no resource-level permission; it shows names and ids only.',
 };
 
+/** Without a condition on tags, which would turn "not found" and "somebody else's" into "access denied". */
+const look = ({ partition, region, account }: Platform): Permission => ({
+  actions: ['bedrock:GetKnowledgeBase'],
+  resources: [`arn:${partition}:bedrock:${region}:${account}:knowledge-base/*`],
+  wildcardReason: 'A knowledge base that is gone has no tag to compare; it reads settings, no documents.',
+});
+
 export const provisionKnowledgeBase = defineContract({
   name: 'provision-knowledge-base',
   stateName: 'Provision knowledge base',
@@ -52,12 +59,8 @@ export const provisionKnowledgeBase = defineContract({
       wildcardReason:
         'CreateKnowledgeBase has no resource before it ran; the condition demands the tag that marks it as ours.',
     },
-    knowledgeBases(platform, [
-      'bedrock:GetKnowledgeBase',
-      'bedrock:CreateDataSource',
-      'bedrock:GetDataSource',
-      'bedrock:ListDataSources',
-    ]),
+    look(platform),
+    knowledgeBases(platform, ['bedrock:CreateDataSource', 'bedrock:GetDataSource', 'bedrock:ListDataSources']),
     {
       actions: ['iam:PassRole'],
       resources: [platform.knowledgeBaseRoleArn],
@@ -67,7 +70,8 @@ export const provisionKnowledgeBase = defineContract({
 });
 
 export const verifyKnowledgeBasePermissions = (platform: Platform): readonly Permission[] => [
-  knowledgeBases(platform, ['bedrock:GetKnowledgeBase', 'bedrock:ListDataSources', 'bedrock:GetDataSource']),
+  look(platform),
+  knowledgeBases(platform, ['bedrock:ListDataSources', 'bedrock:GetDataSource']),
 ];
 
 /** Between two looks at a knowledge base that is being deleted. */
@@ -88,8 +92,8 @@ export const destroyKnowledgeBase = defineContract({
   environment: [],
   permissions: (platform) => [
     LIST,
+    look(platform),
     knowledgeBases(platform, [
-      'bedrock:GetKnowledgeBase',
       'bedrock:DeleteKnowledgeBase',
       'bedrock:ListDataSources',
       'bedrock:GetDataSource',

@@ -76,14 +76,16 @@ export function objectOperations(store: Store): Record<string, S3Operation> {
     },
 
     /** Always 200: what could not be deleted is listed in the answer. */
-    DeleteObjects(input) {
+    DeleteObjects(input, _request, { refused }) {
       const bucket = store.bucket(input);
       const objects = input.Delete?.Objects ?? [];
       if (objects.length === 0 || objects.length > DELETES_PER_CALL) throw malformedXml();
       const deleted: object[] = [];
       const errors: object[] = [];
-      for (const { Key, VersionId } of objects) {
+      for (const [at, { Key, VersionId }] of objects.entries()) {
         try {
+          const refusal = refused?.get(String(at));
+          if (refusal !== undefined) throw refusal;
           const { versionId, isMarker } = remove(store, bucket, { Key, ...versionOf({ VersionId }) }, input);
           const marker = isMarker ? { DeleteMarker: true, DeleteMarkerVersionId: versionId } : {};
           deleted.push({ Key, VersionId, ...marker });

@@ -40,7 +40,7 @@ export interface ObjectIdentifier {
   readonly VersionId?: string;
 }
 
-export type S3Operation = (input: S3Input, request: RawRequest) => RawResponse;
+export type S3Operation = (input: S3Input, request: RawRequest, call: Call) => RawResponse;
 
 const QUERY_MEMBERS: Readonly<Record<string, keyof S3Input>> = {
   versionId: 'VersionId',

@@ -27,7 +27,7 @@ export function s3Service(store: Store): RawService {
     handle(request: RawRequest, call: Call): RawResponse {
       const operation = operations[call.operation];
       if (operation === undefined) throw new Error(`${call.operation} is identified but not implemented`);
-      return operation(call.input, request);
+      return operation(call.input, request, call);
     },
     fail,
   };

@@ -39,8 +39,9 @@ describe('Endpoint', () => {
       estate,
       services: [createKms(estate).service, bedrock],
       callers: (accessKeyId) => ({ accessKeyId, ...(accessKeyId === 'AKIAFN' ? { functionName: 'provision' } : {}) }),
-      authorize: ({ operation }) => {
-        if (denied.has(operation)) throw new ServiceError('AccessDeniedException', 'not yours', 400);
+      authorize: (call) => {
+        if (denied.has(call.operation)) throw new ServiceError('AccessDeniedException', 'not yours', 400);
+        return call;
       },
       isDead: ({ accessKeyId }) => dead.has(accessKeyId),
       control: {

@@ -7,6 +7,9 @@ import { deploy } from '../../../sandbox/deploy/deploy';
 import type { DeploymentTarget } from '../../../sandbox/deploy/resource-types';
 import { StateMachines } from '../../../sandbox/engine/executions';
 import { EventBus } from '../../../sandbox/events';
+import { Authorizer } from '../../../sandbox/iam/authorizer';
+import { Directory } from '../../../sandbox/iam/directory';
+import { Sessions } from '../../../sandbox/iam/sessions';
 import { LocalFunctionHost } from '../../../sandbox/runtime/function-host';
 import { Schedules } from '../../../sandbox/schedules';
 import { VirtualClock } from '../../../sandbox/virtual-clock';
@@ -14,11 +17,48 @@ import { aBundle, removeBundles } from '../runtime/a-bundle';
 
 afterAll(removeBundles);
 
+const roleArn = (name: string) => `arn:aws:iam::111122223333:role/${name}`;
+
+const allow = (Action: string, Resource: string) => ({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Action, Resource }],
+});
+
+const aPermission: TemplateResource = {
+  Type: 'AWS::Lambda::Permission',
+  Properties: {
+    FunctionName: { 'Fn::GetAtt': ['Task', 'Arn'] },
+    Action: 'lambda:InvokeFunction',
+    Principal: 'events.amazonaws.com',
+    SourceArn: { 'Fn::GetAtt': ['Rule', 'Arn'] },
+  },
+};
+
+const trustOf = (Service: string) => ({
+  Version: '2012-10-17',
+  Statement: [{ Effect: 'Allow', Principal: { Service }, Action: 'sts:AssumeRole' }],
+});
+
 function aTarget(): DeploymentTarget {
   const clock = new VirtualClock();
   const estate = { clock, accountId: '111122223333', region: 'eu-central-1' };
   const services = createServices(estate);
+  const directory = new Directory();
+  for (const name of ['lambda', 'states']) {
+    directory.addRole({ arn: roleArn(name), name, trust: trustOf(`${name}.amazonaws.com`) });
+  }
+  directory.attach('queues', allow('sqs:*', 'arn:aws:sqs:eu-central-1:111122223333:*'), ['lambda']);
+  directory.addRole({
+    arn: roleArn('rule'),
+    name: 'rule',
+    trust: trustOf('events.amazonaws.com'),
+    policies: {
+      start: allow('states:StartExecution', 'arn:aws:states:eu-central-1:111122223333:stateMachine:nightly'),
+    },
+  });
   return {
+    directory,
+    iam: new Authorizer({ estate, services, directory }, new Sessions(estate)),
     estate,
     services,
     functions: new LocalFunctionHost({
@@ -49,6 +89,7 @@ const aFunction = (changes: object = {}): TemplateResource => ({
     Code: { S3Key: 'hash.zip' },
     Handler: 'index.handler',
     Runtime: 'nodejs24.x',
+    Role: roleArn('lambda'),
     ...changes,
   },
 });
@@ -138,7 +179,10 @@ describe('a deployment', () => {
       {
         Machine: {
           Type: 'AWS::StepFunctions::StateMachine',
-          Properties: { DefinitionString: '{"StartAt":"A","States":{}}', RoleArn: 'arn:aws:iam::111122223333:role/r' },
+          Properties: {
+            DefinitionString: '{"StartAt":"A","States":{}}',
+            RoleArn: roleArn('states'),
+          },
         },
       },
       /A/,
@@ -180,6 +224,7 @@ describe('a deployed function', () => {
             Targets: [{ Arn: { 'Fn::GetAtt': ['Task', 'Arn'] }, Id: 'Target0' }],
           },
         },
+        Permission: aPermission,
       },
       { assets: new Map([['hash', aBundle(code)]]) },
     );
@@ -238,9 +283,10 @@ describe('a scheduled rule', () => {
           Properties: {
             StateMachineName: 'nightly',
             DefinitionString: machine,
-            RoleArn: 'arn:aws:iam::111122223333:role/r',
+            RoleArn: roleArn('states'),
           },
         },
+        Permission: aPermission,
         Rule: {
           Type: 'AWS::Events::Rule',
           Properties: {
@@ -248,7 +294,7 @@ describe('a scheduled rule', () => {
             ScheduleExpression: 'rate(1 day)',
             Targets: [
               { Id: 'Task', Arn: { 'Fn::GetAtt': ['Task', 'Arn'] } },
-              { Id: 'Machine', Arn: { Ref: 'Machine' }, Input: '{"mode":"nightly"}' },
+              { Id: 'Machine', Arn: { Ref: 'Machine' }, Input: '{"mode":"nightly"}', RoleArn: roleArn('rule') },
             ],
             ...properties,
           },
@@ -369,6 +415,24 @@ describe('a deployed queue', () => {
             QueueName: 'letters',
             VisibilityTimeout: 720,
             RedrivePolicy: { deadLetterTargetArn: { 'Fn::GetAtt': ['Dead', 'Arn'] }, maxReceiveCount: 3 },
+          },
+        },
+        Policy: {
+          Type: 'AWS::SQS::QueuePolicy',
+          Properties: {
+            Queues: [{ Ref: 'Letters' }],
+            PolicyDocument: {
+              Version: '2012-10-17',
+              Statement: [
+                {
+                  Effect: 'Allow',
+                  Principal: { Service: 'events.amazonaws.com' },
+                  Action: 'sqs:SendMessage',
+                  Resource: { 'Fn::GetAtt': ['Letters', 'Arn'] },
+                  Condition: { ArnEquals: { 'aws:SourceArn': { 'Fn::GetAtt': ['Rule', 'Arn'] } } },
+                },
+              ],
+            },
           },
         },
         Task: aFunction(),
