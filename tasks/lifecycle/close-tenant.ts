@@ -11,7 +11,6 @@ import { closeTenant as contract } from './offboarding-contract';
  * is written last, so that a crash before it leaves a tenant that is still being purged.
  */
 export async function closeTenant({ tenantId, generation }: TaskInput, { registry, state, now }: FencedScope<never>) {
-  if (state.status === 'OFFBOARDED') return { tenantId, status: 'OFFBOARDED' as const };
   const { evidence } = state;
   if (evidence === undefined)
     throw new PurgeNotAllowedError(`tenant ${tenantId}: its evidence of deletion is not written, so it is not closed`);
@@ -20,6 +19,12 @@ export async function closeTenant({ tenantId, generation }: TaskInput, { registr
     names: ['generation'],
     values: { ':generation': generation },
   };
+  if (state.status === 'OFFBOARDED') {
+    // Closed by an earlier attempt, which then failed: what was recorded of that is over with this one.
+    if (state.lastFailure !== undefined)
+      await registry.update({ tenantId, item: 'STATE' }, { lastFailure: undefined }, generationIsOurs);
+    return { tenantId, status: 'OFFBOARDED' as const };
+  }
   if (state.capacityReserved === true || (await isPending(registry, tenantId))) {
     const types = resourcesOf(state.tier).flatMap(({ type, quota }) => (quota === undefined ? [] : [type]));
     await releasePlaces(registry, tenantId, types);

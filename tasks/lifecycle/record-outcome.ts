@@ -6,12 +6,13 @@ import { adviceOn } from '../shared/errors';
 import { describeExecution, sfn } from '../shared/executions';
 import type { TenantState } from '../shared/registry';
 import { RequestId, TenantId, type TenantStatus } from '../shared/tenant';
-import { recordOutcome as contract } from './contract';
-import { failureOf } from './failure';
+import { claimTenant, recordOutcome as contract } from './contract';
+import { type ExecutionFailure, failureOf } from './failure';
+import { claimOffboarding, claimReinstatement } from './offboarding-contract';
 
 /**
  * Records how an execution ended: on its request always, and on the tenant if it failed while it held (or could not
- * even take) the lease. Events come late, twice or out of order, so the execution itself is asked: one that was redriven
+ * even take) the lease that nobody else uses. Events come late, twice or out of order, so the execution itself is asked: one that was redriven
  * meanwhile is running again and nothing is recorded.
  */
 export async function recordOutcome(
@@ -37,32 +38,55 @@ export async function recordOutcome(
   );
   if (!known || execution.status === 'SUCCEEDED') return { recorded: known };
   const state = await registry.getState(tenantId);
-  if (state === undefined || !concerns(detail.executionArn, requestId, state)) return { recorded: false };
+  if (state === undefined || !mayConcern(detail.executionArn, requestId, state)) return { recorded: false };
+  const failure = failureOf(await history(detail.executionArn), {
+    status: execution.status ?? 'FAILED',
+    error: execution.error,
+    cause: execution.cause,
+  });
+  if (!(await concerns(detail.executionArn, failure, state))) return { recorded: false };
   const recorded = await registry.update(
     { tenantId, item: 'STATE' },
     {
       status: FAILED[state.status],
-      lastFailure: await describeFailure(detail.executionArn, execution, endedAt),
+      lastFailure: describeFailure(failure, execution, endedAt),
       updatedAt: now().toISOString(),
     },
     {
-      expression: '#generation = :generation AND #status = :status',
-      names: ['generation'],
-      values: { ':generation': state.generation, ':status': state.status },
+      // Events of two executions of one request may come in the wrong order.
+      expression:
+        '#generation = :generation AND #status = :status AND (attribute_not_exists(#lastFailure) OR #lastFailure.#failedAt <= :ended)',
+      names: ['generation', 'failedAt'],
+      values: { ':generation': state.generation, ':status': state.status, ':ended': endedAt },
     },
   );
   return { recorded };
 }
 
-/** The execution holds the lease, or failed before it could take the one that its request waits for. */
-const concerns = (
+/** The execution holds the lease, or is one of the request that the tenant waits for. */
+const mayConcern = (
   executionArn: string,
   requestId: string,
   { leaseOwner, requestId: current, offboarding, status }: TenantState,
 ): boolean =>
-  leaseOwner === executionArn ||
-  (leaseOwner === undefined &&
-    (offboarding?.requestId === requestId || (status !== 'ACTIVE' && current === requestId)));
+  leaseOwner === executionArn || offboarding?.requestId === requestId || (status !== 'ACTIVE' && current === requestId);
+
+const CLAIMS: ReadonlySet<string> = new Set(
+  [claimTenant, claimOffboarding, claimReinstatement].map(({ stateName }) => stateName),
+);
+
+/**
+ * An execution without the lease concerns the tenant when nobody has it; or when it came to take it over, from an owner
+ * that has ended (a successor, a second execution of the request), and could not.
+ */
+async function concerns(
+  executionArn: string,
+  { step }: ExecutionFailure,
+  { leaseOwner }: TenantState,
+): Promise<boolean> {
+  if (leaseOwner === undefined || leaseOwner === executionArn) return true;
+  return CLAIMS.has(step) && (await describeExecution(leaseOwner))?.status !== 'RUNNING';
+}
 
 /** What a failure makes of each status. An active tenant stays active: what failed is a repair, or an operation's start. */
 const FAILED: Readonly<Record<TenantStatus, TenantStatus>> = {
@@ -77,17 +101,12 @@ const FAILED: Readonly<Record<TenantStatus, TenantStatus>> = {
   REINSTATING: 'REINSTATING',
 };
 
-async function describeFailure(executionArn: string, execution: DescribeExecutionOutput, failedAt: string) {
-  const failure = failureOf(await history(executionArn), {
-    status: execution.status ?? 'FAILED',
-    error: execution.error,
-    cause: execution.cause,
-  });
+function describeFailure(failure: ExecutionFailure, execution: DescribeExecutionOutput, failedAt: string) {
   return {
     ...failure,
     message: redact(failure.message).slice(0, MESSAGE_LENGTH),
     ...adviceOn(failure.error),
-    executionArn,
+    executionArn: execution.executionArn,
     redriveCount: execution.redriveCount ?? 0,
     failedAt,
   };

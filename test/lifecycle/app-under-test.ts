@@ -1,11 +1,13 @@
 import { Script } from 'node:vm';
 import { BedrockAgentClient, ListDataSourcesCommand } from '@aws-sdk/client-bedrock-agent';
+import { ServiceError } from '../../sandbox/aws/service';
 import { takeInventory } from '../../sandbox/inventory';
 import { type OnboardRequest, toTheEnd } from '../../sandbox/requests';
 import { Sandbox, type SandboxOptions } from '../../sandbox/sandbox';
 import {
   auditLogGroupName,
   auditPrefix,
+  canonicalJson,
   executionName,
   keyAlias,
   partitionKey,
@@ -144,7 +146,7 @@ export async function everythingOf(sandbox: Sandbox, tenantId: string) {
       .keys()
       .filter(({ tags }) => tags.get(TENANT_TAG) === tenantId)
       .map(({ arn, tags, policy, state, rotates }) => ({ arn, tags: [...tags], policy, state, rotates })),
-    keyBehindAlias: services.kms.describe(keyAlias(APP, tenantId)).arn,
+    keyBehindAlias: keyBehind(sandbox, keyAlias(APP, tenantId)),
     indices: services.opensearch
       .indices(sandbox.output('VectorDomainName'))
       .filter(({ name }) => name === vectorIndexName(tenantId))
@@ -172,6 +174,15 @@ export async function everythingOf(sandbox: Sandbox, tenantId: string) {
   return everything;
 }
 
+function keyBehind({ services }: Sandbox, alias: string): string | undefined {
+  try {
+    return services.kms.describe(alias).arn;
+  } catch (error) {
+    if (error instanceof ServiceError && error.code === 'NotFoundException') return undefined;
+    throw error;
+  }
+}
+
 /**
  * The same for every tenant of a tier that was onboarded by one request: times, generated ids and the tenant's id are replaced.
  * @param without what tells by which way the tenant came there
@@ -183,8 +194,13 @@ export async function endStateOf(
 ): Promise<string[]> {
   const everything = await everythingOf(sandbox, tenantId);
   const compared = Object.entries(everything).filter(([name]) => !without.some((left) => left === name));
-  let text = JSON.stringify(Object.fromEntries(compared), undefined, 1).replaceAll(tenantId, '<tenant>');
-  for (const { id } of everything.knowledgeBases) text = text.replaceAll(id, '<knowledge base>');
+  // Sorted, because the order of an item's attributes is that in which they were first written.
+  const sorted = JSON.parse(canonicalJson(Object.fromEntries(compared)));
+  let text = JSON.stringify(sorted, undefined, 1).replaceAll(tenantId, '<tenant>');
+  // By the ledger, because of a tenant that is gone nothing else is left to tell it.
+  const ledgered = everything.registry.find(({ sk }) => sk === 'RESOURCE#knowledge-base')?.['physicalId'];
+  for (const id of [...everything.knowledgeBases.map((one) => one.id), ledgered])
+    if (id !== undefined) text = text.replaceAll(String(id), '<knowledge base>');
   return text
     .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<uuid>')
     .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')

@@ -12,29 +12,84 @@ interface Site {
   readonly operation: string;
   /** How many calls of this operation it has made before. */
   readonly skip: number;
+  /** The same for every call that asks for the same. */
+  readonly call: string;
 }
 
-/** What an onboarding that nothing disturbs does and leaves behind. */
+/** Something that is done to a tenant, with what its people do about faults: callers repeat, operators redrive. */
+export interface Journey {
+  /** Brings a tenant to where it begins; no fault comes here. */
+  prepare?(sandbox: Sandbox, tenantId: string): Promise<void>;
+  /** @returns what went wrong on the way */
+  run(sandbox: Sandbox, tenantId: string): Promise<string[]>;
+  /** What there is in the end, the same for every tenant. */
+  endStateOf(sandbox: Sandbox, tenantId: string): Promise<string[]>;
+}
+
+/** What a journey that nothing disturbs does and leaves behind. */
 export interface Undisturbed {
+  readonly journey: Journey;
   readonly sites: readonly Site[];
   readonly endState: readonly string[];
 }
 
-export async function onboardUndisturbed(sandbox: Sandbox): Promise<Undisturbed> {
+/** A premium tenant's onboarding. */
+export const onboarding: Journey = {
+  async run(sandbox, tenantId) {
+    const { status, error, cause } = await onboardDespite(sandbox, aRequest({ tenantId, tier: 'premium' }));
+    return status === 'SUCCEEDED' ? [] : [`${status} with ${error}: ${cause}`];
+  },
+  endStateOf,
+};
+
+export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Promise<Undisturbed> {
+  const tenantId = 'undisturbed';
+  await journey.prepare?.(sandbox, tenantId);
   sandbox.calls.clear();
-  await onboardDespite(sandbox, aRequest({ tenantId: 'undisturbed', tier: 'premium' }));
+  const problems = await journey.run(sandbox, tenantId);
+  if (problems.length > 0) throw new Error(`undisturbed, and yet: ${problems.join('; ')}`);
   const sites: Site[] = [];
-  for (const { functionName: caller, service, operation } of sandbox.calls.entries()) {
+  for (const { functionName: caller, service, operation, input } of sandbox.calls.entries()) {
     if (caller === undefined) continue;
     const same = (site: Site) =>
       site.functionName === caller && site.service === service && site.operation === operation;
-    sites.push({ functionName: caller, service, operation, skip: sites.filter(same).length });
+    sites.push({
+      functionName: caller,
+      service,
+      operation,
+      skip: sites.filter(same).length,
+      call: [caller, service, operation, whatIsAsked(input)].join(' '),
+    });
   }
-  return { sites, endState: await endStateOf(sandbox, 'undisturbed') };
+  return { journey, sites, endState: await journey.endStateOf(sandbox, tenantId) };
 }
 
-/** The first call of every function, the second of every function, and so on: each onboarding can suffer one fault per function. */
-export function roundsOf({ sites }: Undisturbed): Site[][] {
+/** A call's input without what differs from time to time: instants, numbers, requests, and what a condition compares with. */
+function whatIsAsked({ ExpressionAttributeValues: _compared, Body: _body, ...input }: Record<string, unknown>): string {
+  return JSON.stringify(input)
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
+    .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
+    .replace(/\b(onboard|offboard|reinstate)--[\w-]+/g, '<execution>')
+    .replace(/(OPERATION#|requests\/|evidence-of-deletion\/)[\w-]+/g, '$1<request>')
+    .replace(/"requestId":\{"S":"[\w-]+"\}/g, '<request>')
+    .replace(/"N":"\d+"/g, '<number>');
+}
+
+/**
+ * The calls that change something, each kind once. Dying after a call that reads is dying after the write before it; dying
+ * in another execution after the same write is the same death.
+ */
+export function writesOf(undisturbed: Undisturbed): Undisturbed {
+  const calls = undisturbed.sites.map(({ call }) => call);
+  const sites = undisturbed.sites.filter(
+    ({ operation, call }, position) =>
+      !/^(Admin)?(Get|List|Describe|Query|Head)/.test(operation) && calls.indexOf(call) === position,
+  );
+  return { ...undisturbed, sites };
+}
+
+/** The first call of every function, the second of every function, and so on: each tenant can suffer one fault per function. */
+export function roundsOf({ sites }: Pick<Undisturbed, 'sites'>): Site[][] {
   const rounds: Site[][] = [];
   const seen = new Map<string, number>();
   for (const site of sites) {
@@ -45,23 +100,30 @@ export function roundsOf({ sites }: Undisturbed): Site[][] {
   return rounds;
 }
 
+/** The SDK sends a call up to three times before the task hears of it. */
+export const TO_THE_TASK = 3;
+
 export type CallFault = Pick<FaultRule, 'when' | 'effect' | 'times'>;
 
+/** Tenant of a round. Each id begins the next one, so that whatever confuses a tenant with those behind it is seen. */
+export const tenantOfRound = (label: string, round: number): string => `${label}-${'1'.repeat(round + 1)}`;
+
 /**
- * Onboards one premium tenant per round, in which every function suffers the fault at one of its calls. Returns what is
- * not as after an undisturbed onboarding.
+ * Sends one tenant per round on the journey, in which every function suffers the fault at one of its calls. Returns what
+ * is not as after an undisturbed one.
  */
 export async function problemsWithFaultyCalls(
   sandbox: Sandbox,
   undisturbed: Undisturbed,
   label: string,
-  fault: Pick<FaultRule, 'when' | 'effect' | 'times'>,
+  fault: CallFault,
 ): Promise<string[]> {
   const problems: string[] = [];
   for (const [round, sites] of roundsOf(undisturbed).entries()) {
-    for (const site of sites) sandbox.faults.add({ ...site, ...fault });
-    const request = aRequest({ tenantId: `${label}-${round + 1}`, tier: 'premium' });
-    const found = await problemsOf(sandbox, undisturbed, request);
+    const tenantId = tenantOfRound(label, round);
+    const found = await problemsOf(sandbox, undisturbed, tenantId, () => {
+      for (const site of sites) sandbox.faults.add({ ...site, ...fault });
+    });
     const spared = sandbox.faults.rules().filter(({ seen, skip = 0 }) => seen <= skip);
     found.push(...spared.map((rule) => `no fault struck ${rule.functionName} ${rule.operation}`));
     sandbox.faults.clear();
@@ -80,10 +142,42 @@ export async function problemsWithFaultyInvocations(
   label: string,
   fault: InvocationFault,
 ): Promise<string[]> {
-  for (const name of new Set(undisturbed.sites.map((site) => site.functionName))) {
-    sandbox.functions.failNext(name, fault);
-  }
-  const problems = await problemsOf(sandbox, undisturbed, aRequest({ tenantId: label, tier: 'premium' }));
+  const problems = await problemsOf(sandbox, undisturbed, label, () => {
+    for (const name of functionsOf(undisturbed)) sandbox.functions.failNext(name, fault);
+  });
+  return [...problems, ...(await tooManyOrMissing(sandbox))];
+}
+
+/**
+ * One tenant, for whom every call fails when it is made first: each run of a function comes one call further than the one
+ * before, if only a redrive runs it again. The outcome recorder is spared, see below.
+ */
+export async function problemsWhenEveryCallFails(
+  sandbox: Sandbox,
+  undisturbed: Undisturbed,
+  label: string,
+  { times = 1, ...fault }: CallFault,
+): Promise<string[]> {
+  const operations = new Map(
+    undisturbed.sites.map((site) => [`${site.functionName} ${site.service} ${site.operation}`, site]),
+  );
+  let struck = 0;
+  const problems = await problemsOf(sandbox, undisturbed, label, () => {
+    for (const { functionName: name, service, operation } of operations.values()) {
+      if (name === OUTCOME_RECORDER) continue;
+      const seen = new Map<string, number>();
+      const input = (asked: Record<string, unknown>) => {
+        const before = seen.get(whatIsAsked(asked)) ?? 0;
+        seen.set(whatIsAsked(asked), before + 1);
+        if (before >= times) return false;
+        struck += 1;
+        return true;
+      };
+      sandbox.faults.add({ ...fault, functionName: name, service, operation, input, times: Number.POSITIVE_INFINITY });
+    }
+  });
+  sandbox.faults.clear();
+  if (struck < operations.size * times) problems.push(`only ${struck} faults struck ${operations.size} operations`);
   return [...problems, ...(await tooManyOrMissing(sandbox))];
 }
 
@@ -100,24 +194,25 @@ export async function problemsWithRandomFaults(
   seed: number,
 ): Promise<string[]> {
   const random = randomFrom(seed);
-  const kinds: readonly Pick<FaultRule, 'when' | 'effect'>[] = [
+  const kinds: readonly Omit<CallFault, 'times'>[] = [
     { when: 'after', effect: { kind: 'crash' } },
     { when: 'after', effect: { kind: 'reset' } },
     { when: 'before', effect: { kind: 'throttle' } },
     { when: 'after', effect: { kind: 'error', code: 'InternalError', status: 500 } },
   ];
-  for (const name of new Set(undisturbed.sites.map((site) => site.functionName))) {
-    if (name === OUTCOME_RECORDER) continue;
-    for (const kind of kinds) {
-      sandbox.faults.add({
-        ...kind,
-        functionName: name,
-        input: () => random() < 0.04,
-        times: Number.POSITIVE_INFINITY,
-      });
+  const problems = await problemsOf(sandbox, undisturbed, label, () => {
+    for (const name of functionsOf(undisturbed)) {
+      if (name === OUTCOME_RECORDER) continue;
+      for (const kind of kinds) {
+        sandbox.faults.add({
+          ...kind,
+          functionName: name,
+          input: () => random() < 0.04,
+          times: Number.POSITIVE_INFINITY,
+        });
+      }
     }
-  }
-  const problems = await problemsOf(sandbox, undisturbed, aRequest({ tenantId: label, tier: 'premium' }));
+  });
   sandbox.faults.clear();
   return [...problems, ...(await tooManyOrMissing(sandbox))].map((problem) => `seed ${seed}: ${problem}`);
 }
@@ -133,12 +228,19 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-async function problemsOf(sandbox: Sandbox, undisturbed: Undisturbed, request: OnboardRequest): Promise<string[]> {
-  const { status, error, cause } = await onboardDespite(sandbox, request);
-  return [
-    ...(status === 'SUCCEEDED' ? [] : [`${status} with ${error}: ${cause}`]),
-    ...differences(await endStateOf(sandbox, request.tenantId), undisturbed.endState),
-  ];
+export const functionsOf = ({ sites }: Pick<Undisturbed, 'sites'>): ReadonlySet<string> =>
+  new Set(sites.map((site) => site.functionName));
+
+async function problemsOf(
+  sandbox: Sandbox,
+  { journey, endState }: Undisturbed,
+  tenantId: string,
+  disturb: () => void,
+): Promise<string[]> {
+  await journey.prepare?.(sandbox, tenantId);
+  disturb();
+  const problems = await journey.run(sandbox, tenantId);
+  return [...problems, ...differences(await journey.endStateOf(sandbox, tenantId), endState)];
 }
 
 async function tooManyOrMissing(sandbox: Sandbox): Promise<string[]> {
@@ -162,14 +264,19 @@ async function onboardDespite(sandbox: Sandbox, request: OnboardRequest): Promis
 
 const PASSING = new Set(['TransientError', 'ThrottledError', 'Runtime.ExitError', 'Sandbox.Timedout']);
 
-async function requestUntilAnswered(sandbox: Sandbox, request: OnboardRequest, attempts = 20): Promise<string> {
+async function requestUntilAnswered(sandbox: Sandbox, request: OnboardRequest): Promise<string> {
+  const { executionArn } = await answered(() => onboard(sandbox, request));
+  if (executionArn === undefined) throw new Error(`tenant ${request.tenantId}: nothing was started`);
+  return executionArn;
+}
+
+/** Sends a request until it is answered. @param passing names of the errors after which it is sent again */
+export async function answered<T>(send: () => Promise<T>, passing = PASSING, attempts = 20): Promise<T> {
   try {
-    const { executionArn } = await onboard(sandbox, request);
-    if (executionArn === undefined) throw new Error(`tenant ${request.tenantId}: nothing was started`);
-    return executionArn;
+    return await send();
   } catch (error) {
-    if (attempts > 1 && error instanceof RefusedError && PASSING.has(error.errorType)) {
-      return await requestUntilAnswered(sandbox, request, attempts - 1);
+    if (attempts > 1 && error instanceof RefusedError && passing.has(error.errorType)) {
+      return await answered(send, passing, attempts - 1);
     }
     throw error;
   }

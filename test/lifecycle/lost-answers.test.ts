@@ -1,25 +1,24 @@
 import { useApp, withoutPausesOfTheSdk } from './app-under-test';
-import { onboardUndisturbed, problemsWithFaultyCalls, type Undisturbed } from './faults-under-test';
+import {
+  onboarding,
+  problemsWithFaultyCalls,
+  TO_THE_TASK,
+  travelUndisturbed,
+  type Undisturbed,
+} from './faults-under-test';
 
 withoutPausesOfTheSdk();
 const app = useApp();
 let undisturbed: Undisturbed;
 
 beforeAll(async () => {
-  undisturbed = await onboardUndisturbed(app());
+  undisturbed = await travelUndisturbed(app(), onboarding);
 });
-
-/** The SDK sends a call up to three times before the task hears of it. */
-const TO_THE_TASK = 3;
 
 describe('an onboarding ends like an undisturbed one although in every function', () => {
   it.each([
     ['the answer of any one call is lost', 'lost', { when: 'after', effect: { kind: 'reset' } }],
-    [
-      'all answers of any one call are lost',
-      'all-lost',
-      { when: 'after', effect: { kind: 'reset' }, times: TO_THE_TASK },
-    ],
+    ['all answers of any one call are lost', 'all', { when: 'after', effect: { kind: 'reset' }, times: TO_THE_TASK }],
     ['any one call is throttled', 'throttled', { when: 'before', effect: { kind: 'throttle' }, times: TO_THE_TASK }],
     [
       'any one call ends in an error of the service',

@@ -481,6 +481,16 @@ describe('close-tenant', () => {
     await expectClosed();
   });
 
+  it('forgets the failure of the attempt that had closed it', async () => {
+    await step(closeTenant);
+    await put({ ...((await state()) as typeof tenant), lastFailure: { step: 'Close tenant' } });
+
+    await step(closeTenant);
+
+    await expectClosed();
+    expect(await state()).not.toHaveProperty('lastFailure');
+  });
+
   it('gives back places that were counted before the onboarding died', async () => {
     const { capacityReserved: _reserved, ...pending } = tenant;
     await put(pending);

@@ -143,6 +143,54 @@ describe('record-outcome', () => {
     expect(await state()).toMatchObject({ status: 'ONBOARDING_FAILED', lastFailure: { error: 'QuotaExceededError' } });
   });
 
+  describe('of an execution that could not take the lease over', () => {
+    const OWNER = anExecutionArn('first');
+    const ofTheOwner = (status: 'RUNNING' | 'FAILED') =>
+      sfn.on(DescribeExecutionCommand, { executionArn: OWNER }).resolves(anExecution({ executionArn: OWNER, status }));
+    const failedAt = (step: string) => {
+      const history = aHistory();
+      history.entered(step).scheduled().failed('QuotaExceededError').ended();
+      sfn.on(GetExecutionHistoryCommand).resolves({ events: [...history.newestFirst()] });
+    };
+    beforeEach(async () => await tables.put(REGISTRY_TABLE, aStateItem({ leaseOwner: OWNER })));
+
+    it.each(['Claim tenant', 'Claim offboarding', 'Claim reinstatement'])(
+      'records the failure at %s when the owner has ended',
+      async (step) => {
+        ofTheOwner('FAILED');
+        failedAt(step);
+
+        expect(await handler(anEvent(), aContext())).toEqual({ recorded: true });
+
+        expect(await state()).toMatchObject({
+          leaseOwner: OWNER,
+          lastFailure: { step, executionArn: anExecutionArn() },
+        });
+      },
+    );
+
+    it.each([
+      ['while the owner runs', 'RUNNING', 'Claim tenant'],
+      ['at a later step: it was stale', 'FAILED', 'Provision user group'],
+    ] as const)('records none %s', async (_, ownerStatus, step) => {
+      ofTheOwner(ownerStatus);
+      failedAt(step);
+
+      expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+
+      expect(await state()).not.toHaveProperty('lastFailure');
+    });
+  });
+
+  it('does not put an earlier failure over a later one', async () => {
+    const later = { ...aStateItem(), lastFailure: { step: 'Verify tenant', failedAt: '2026-01-01T00:20:00.000Z' } };
+    await tables.put(REGISTRY_TABLE, later);
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+
+    expect(await state()).toEqual(later);
+  });
+
   const { leaseOwner: _lease, ...withoutLease } = aStateItem({ requestId: 'request-2' });
   const NOT_ITS_OWN: readonly (readonly [when: string, item: object])[] = [
     ['another execution has the lease', aStateItem({ leaseOwner: anExecutionArn('newer') })],
