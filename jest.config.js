@@ -13,5 +13,5 @@ module.exports = {
   // Jest's default leaves a core free, which halves a machine of two. A third worker fills the pauses of the SDK's retries.
   maxWorkers: 3,
   // Whole lifecycles on a busy machine: no test is about speed, so none fails for the lack of it.
-  testTimeout: 240_000,
+  testTimeout: 600_000,
 };

@@ -4,14 +4,14 @@ import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
-import { StaleExecutionError } from '../shared/errors';
+import { PurgeNotAllowedError, StaleExecutionError } from '../shared/errors';
 import { auditPrefix, canonicalJson, executionNameOf } from '../shared/names';
 import { AUDIT_LOG, sealAuditLog as contract } from './contract';
 
 const s3 = new S3Client(REPEATABLE);
 
 /**
- * Writes the evidence of deletion, once: what existed, what was destroyed when and by which execution, the zero hits of
+ * Writes the evidence of deletion, once, and only over a proof that this execution's generation has brought: what existed, what was destroyed when and by which execution, the zero hits of
  * the proof, the day on which KMS destroys the key, and hashes over each part. The audit log itself is kept for its
  * retention; it never was under the tenant's key.
  */
@@ -20,6 +20,12 @@ export async function sealAuditLog(
   scope: FencedScope<never>,
 ) {
   const { env, registry, state } = scope;
+  const proof = state.proofOfDeletion;
+  if (proof?.generation !== generation || proof.hits !== 0) {
+    throw new PurgeNotAllowedError(
+      `tenant ${tenantId}: generation ${generation} has no proof of deletion without hits, so there is nothing to seal`,
+    );
+  }
   const { resources, operations } = await registry.getTenant(tenantId);
   const parts = {
     resources: resources.map(({ type, phase, physicalId, since, destroyedAt, destroyedBy, removed, deletionDate }) => ({
@@ -32,7 +38,7 @@ export async function sealAuditLog(
       removed,
       deletionDate,
     })),
-    proof: state.proofOfDeletion,
+    proof,
     offboarding: {
       ...state.offboarding,
       holdUntil: state.holdUntil,

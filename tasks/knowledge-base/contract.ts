@@ -77,6 +77,9 @@ export const verifyKnowledgeBasePermissions = (platform: Platform): readonly Per
 /** Between two looks at a knowledge base that is being deleted. */
 export const DELETION_POLL_SECONDS = 30;
 
+/** After this long a step of the deletion counts as stuck. AWS promises no time; minutes were seen. */
+export const STEP_WITHIN_MINUTES = 120;
+
 export const destroyKnowledgeBase = defineContract({
   name: 'destroy-knowledge-base',
   stateName: 'Destroy knowledge base',

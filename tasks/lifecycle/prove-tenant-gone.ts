@@ -29,7 +29,7 @@ export async function proveTenantGone(
   const stores = TEARDOWN.map(({ type }) => type);
   const residue = (await Promise.all(stores.map((type) => RESIDUE[type](search)))).flat();
   if (residue.length > 0) throw new ResidueFoundError(`tenant ${tenantId}: still there: ${residue.join('; ')}`);
-  const proof = { at: now().toISOString(), stores: [...stores], hits: 0 };
+  const proof = { at: now().toISOString(), stores: [...stores], hits: 0, generation };
   const noted = await registry.update(
     { tenantId, item: 'STATE' },
     { proofOfDeletion: proof },

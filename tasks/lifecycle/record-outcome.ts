@@ -12,8 +12,8 @@ import { claimOffboarding, claimReinstatement } from './offboarding-contract';
 
 /**
  * Records how an execution ended: on its request always, and on the tenant if it failed while it held (or could not
- * even take) the lease that nobody else uses. Events come late, twice or out of order, so the execution itself is asked: one that was redriven
- * meanwhile is running again and nothing is recorded.
+ * even take) the lease that nobody else uses. Events come late, twice or out of order, so the execution itself is asked:
+ * one that was redriven meanwhile is running again and nothing is recorded.
  */
 export async function recordOutcome(
   { detail }: z.output<typeof contract.input>,

@@ -56,10 +56,13 @@ export const stateMachineName = (app: App, operation: OperationName): string => 
 /** Step Functions allows 80 characters in an execution name [client-sfn, StartExecution]. */
 const REQUEST_ID_IN_NAME = 26;
 
-/** `<operation>--<tenantId>--<requestId>`; a longer requestId is stood for by the start of its base32 SHA-256. */
+/**
+ * `<operation>--<tenantId>--<requestId>`; a requestId that is longer, or ends like a successor's name, is stood for by the
+ * start of its base32 SHA-256.
+ */
 export function executionName(operation: OperationName, tenantId: string, requestId: string): string {
-  const id =
-    requestId.length <= REQUEST_ID_IN_NAME ? requestId : base32(sha256(requestId)).slice(0, REQUEST_ID_IN_NAME);
+  const fits = requestId.length <= REQUEST_ID_IN_NAME && !/-g\d+$/.test(requestId);
+  const id = fits ? requestId : base32(sha256(requestId)).slice(0, REQUEST_ID_IN_NAME);
   return `${operation}--${tenantId}--${id}`;
 }
 
@@ -73,7 +76,7 @@ export const STOPPED_BY_APP = { cancelled: 'Cancelled', holdShortened: 'HoldShor
  */
 export const replayName = (name: string, count: number): string => `${name}.r${count}`;
 
-/** Name of the execution that goes on with an offboarding at that generation. */
+/** Name of the execution that goes on with an offboarding at that generation; no request's own execution is named so. */
 export const successorName = (name: string, generation: number): string => `${name}-g${generation}`;
 
 /** Operation of an execution, by the state machine in its ARN: executions started by hand have any name. */

@@ -79,7 +79,13 @@ export interface TenantState {
   /** Offboarding execution that a reinstatement took the lease from. */
   readonly supersededExecution?: string;
   /** What the proof of deletion found, when and where it looked. */
-  readonly proofOfDeletion?: { readonly at: string; readonly stores: readonly string[]; readonly hits: number };
+  readonly proofOfDeletion?: {
+    readonly at: string;
+    readonly stores: readonly string[];
+    readonly hits: number;
+    /** Fencing number of the execution that looked. */
+    readonly generation: number;
+  };
   readonly evidence?: { readonly key: string; readonly sha256: string };
   readonly tombstone?: Tombstone;
 }
@@ -131,6 +137,8 @@ export interface LedgerEntry {
   readonly destroyedBy?: string;
   /** How many things were removed (objects, items, users), over all pages. */
   readonly removed?: number;
+  /** ISO 8601, when AWS was last asked for a step of an asynchronous deletion. */
+  readonly deletingSince?: string | undefined;
   /** ISO 8601, of a key whose deletion is scheduled. */
   readonly deletionDate?: string;
 }

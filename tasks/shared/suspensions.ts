@@ -8,7 +8,10 @@ import type { Registry } from './registry';
  */
 const PREFIX = 'SUSPENDED#';
 
-/** INTENT: about to be disabled by us. DONE: disabled and signed out. SIGNED_OUT: of several tenants, so never disabled. */
+/**
+ * INTENT: about to be disabled by this tenant's suspension. DONE: disabled and signed out by it. SIGNED_OUT: not disabled by
+ * it, because another tenant of the user is active, or has disabled the user already.
+ */
 export type SuspensionPhase = 'INTENT' | 'DONE' | 'SIGNED_OUT';
 
 export interface Suspension {
@@ -38,6 +41,24 @@ export async function writeSuspension(
 
 export async function deleteSuspension({ client, table }: Registry, tenantId: string, sub: string): Promise<void> {
   await client.send(new DeleteCommand({ TableName: table, Key: keyOf(tenantId, sub) }));
+}
+
+/** Whether this phase says that the suspension has, or may have, disabled the user. */
+export const disables = (phase: SuspensionPhase | undefined): boolean => phase === 'INTENT' || phase === 'DONE';
+
+/** Those of the tenants whose suspensions have this user, in a phase that matches. */
+export async function suspendedIn(
+  registry: Registry,
+  tenantIds: readonly string[],
+  sub: string,
+  matches: (phase: SuspensionPhase) => boolean,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const tenantId of tenantIds) {
+    const phase = await readSuspension(registry, tenantId, sub);
+    if (phase !== undefined && matches(phase)) found.push(tenantId);
+  }
+  return found;
 }
 
 /** Suspended users, a page from the start. */

@@ -78,7 +78,8 @@ export const suspendUsers = defineContract({
 export const restoreUsers = defineContract({
   name: 'restore-users',
   stateName: 'Restore users',
-  repeatable: 'Only users that the suspension disabled are enabled; enabling twice changes nothing.',
+  repeatable:
+    'Only users that a suspension disabled are enabled; enabling twice changes nothing, and the note of it goes last.',
   entry: 'user-group/restore',
   input: TaskInput,
   output: Switched,
@@ -88,8 +89,8 @@ export const restoreUsers = defineContract({
   timeoutSeconds: 120,
   environment: ['USER_POOL_ID'],
   permissions: (platform) => [
-    registryItems(platform, ['dynamodb:Query', 'dynamodb:DeleteItem']),
-    pool(platform, ['cognito-idp:AdminEnableUser']),
+    registryItems(platform, ['dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem']),
+    pool(platform, ['cognito-idp:AdminListGroupsForUser', 'cognito-idp:AdminEnableUser']),
   ],
 });
 

@@ -9,9 +9,16 @@ import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { executionNameOf, groupName, TENANT_ATTRIBUTE } from '../shared/names';
-import { deleteSuspension, firstSuspensions } from '../shared/suspensions';
+import {
+  deleteSuspension,
+  disables,
+  firstSuspensions,
+  readSuspension,
+  suspendedIn,
+  writeSuspension,
+} from '../shared/suspensions';
 import { destroyUserGroup as contract, FIRST_ADMIN } from './contract';
-import { belongsElsewhere, cognito, membersOf } from './members';
+import { belongsElsewhere, cognito, membersOf, otherGroupsOf } from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -44,7 +51,7 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
       });
       return { physicalId, gone: true, removed };
     }
-    for (const { Username = '' } of users) await removeUser(UserPoolId, tenantId, Username);
+    for (const { Username = '' } of users) await removeUser(UserPoolId, tenantId, Username, registry);
     removed += users.length;
   }
   await ledger.progress(entry, removed);
@@ -66,11 +73,21 @@ async function forgetSuspensions(tenantId: string, registry: Scope['registry']):
   }
 }
 
-async function removeUser(UserPoolId: string, tenantId: string, Username: string): Promise<void> {
-  const elsewhere = await belongsElsewhere(UserPoolId, tenantId, Username);
-  if (elsewhere === undefined) return;
+async function removeUser(
+  UserPoolId: string,
+  tenantId: string,
+  Username: string,
+  registry: Scope['registry'],
+): Promise<void> {
+  const others = await otherGroupsOf(UserPoolId, tenantId, Username);
+  if (others === undefined) return;
+  if (disables(await readSuspension(registry, tenantId, Username))) {
+    // Who of the others comes back has to enable the user, and this tenant's note of having disabled them is about to go.
+    const waiting = await suspendedIn(registry, others, Username, (phase) => !disables(phase));
+    for (const other of waiting) await writeSuspension(registry, other, Username, 'DONE');
+  }
   try {
-    if (elsewhere)
+    if (others.length > 0)
       await cognito.send(new AdminRemoveUserFromGroupCommand({ UserPoolId, Username, GroupName: groupName(tenantId) }));
     else await cognito.send(new AdminDeleteUserCommand({ UserPoolId, Username }));
   } catch (error) {

@@ -39,21 +39,32 @@ export async function membersOf(UserPoolId: string, tenantId: string, from?: str
 }
 
 /** Whether the user belongs to any other tenant. Undefined when the user is gone. */
-export async function belongsElsewhere(
+export const belongsElsewhere = async (UserPoolId: string, tenantId: string, Username: string) => {
+  const others = await otherGroupsOf(UserPoolId, tenantId, Username);
+  return others && others.length > 0;
+};
+
+/** The user's groups beside this tenant's; named after their tenants. Undefined when the user is gone. */
+export async function otherGroupsOf(
   UserPoolId: string,
   tenantId: string,
   Username: string,
-): Promise<boolean | undefined> {
+): Promise<readonly string[] | undefined> {
+  const others: string[] = [];
   try {
     let NextToken: string | undefined;
     do {
       const page = await cognito.send(
         new AdminListGroupsForUserCommand({ UserPoolId, Username, ...(NextToken && { NextToken }) }),
       );
-      if (page.Groups?.some(({ GroupName }) => GroupName !== groupName(tenantId))) return true;
+      others.push(
+        ...(page.Groups ?? []).flatMap(({ GroupName = groupName(tenantId) }) =>
+          GroupName === groupName(tenantId) ? [] : [GroupName],
+        ),
+      );
       NextToken = page.NextToken;
     } while (NextToken !== undefined);
-    return false;
+    return others;
   } catch (error) {
     if (isNamed(error, 'UserNotFoundException')) return undefined;
     throw error;

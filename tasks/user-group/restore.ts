@@ -3,29 +3,38 @@ import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { groupName } from '../shared/names';
-import { deleteSuspension, firstSuspensions } from '../shared/suspensions';
+import { deleteSuspension, disables, firstSuspensions, suspendedIn, writeSuspension } from '../shared/suspensions';
 import { restoreUsers as contract } from './contract';
-import { cognito } from './members';
+import { cognito, otherGroupsOf } from './members';
 
 /** Users enabled per run, as for their suspension. */
 const USERS_PER_RUN = 200;
 
-/** Enables the users that the suspension disabled, and no others. */
+/**
+ * Enables the users that a suspension disabled, this tenant's or that of another tenant of theirs, and no others. The other
+ * tenants' suspensions then count as having signed them out: whom somebody disables from here on stays disabled.
+ */
 export async function restoreUsers(
   { tenantId }: TaskInput,
   { env, registry }: FencedScope<(typeof contract.environment)[number]>,
 ) {
   const suspended = await firstSuspensions(registry, tenantId, USERS_PER_RUN);
   for (const { sub: Username, phase } of suspended) {
-    try {
-      if (phase !== 'SIGNED_OUT')
-        await cognito.send(new AdminEnableUserCommand({ UserPoolId: env.USER_POOL_ID, Username }));
-    } catch (error) {
-      if (!isNamed(error, 'UserNotFoundException')) throw error;
-    }
+    const others = (await otherGroupsOf(env.USER_POOL_ID, tenantId, Username)) ?? [];
+    const alsoBy = await suspendedIn(registry, others, Username, disables);
+    if (disables(phase) || alsoBy.length > 0) await enable(env.USER_POOL_ID, Username);
+    for (const other of alsoBy) await writeSuspension(registry, other, Username, 'SIGNED_OUT');
     await deleteSuspension(registry, tenantId, Username);
   }
   return { physicalId: groupName(tenantId), ready: suspended.length < USERS_PER_RUN };
+}
+
+async function enable(UserPoolId: string, Username: string): Promise<void> {
+  try {
+    await cognito.send(new AdminEnableUserCommand({ UserPoolId, Username }));
+  } catch (error) {
+    if (!isNamed(error, 'UserNotFoundException')) throw error;
+  }
 }
 
 export const handler = defineStep(contract, restoreUsers);

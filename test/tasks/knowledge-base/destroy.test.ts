@@ -136,6 +136,46 @@ describe('destroy-knowledge-base', () => {
     expect(bedrock.commandCalls(DeleteDataSourceCommand)).toHaveLength(0);
   });
 
+  describe('bounds the time of a step', () => {
+    const hours = (n: number) => Date.UTC(2026, 1, 2) + n * 3_600_000;
+    const at = async (time: number) => {
+      jest.useFakeTimers({ now: time, doNotFake: ['setImmediate', 'setTimeout', 'nextTick', 'queueMicrotask'] });
+      try {
+        return await run();
+      } finally {
+        jest.useRealTimers();
+      }
+    };
+
+    it.each(['knowledge base', 'data source'])('that leaves the %s DELETING', async (what) => {
+      if (what === 'knowledge base') knowledgeBase = aKnowledgeBase({ status: 'DELETING' });
+      else source = aDataSource({ status: 'DELETING' });
+      const [first, soon, late] = [hours(0), hours(1.9), hours(2.1)];
+      expect(await at(first)).toMatchObject({ gone: false });
+      expect(await at(soon)).toMatchObject({ gone: false });
+
+      await expect(at(late)).rejects.toMatchObject({
+        name: 'ResourceTimedOutError',
+        message: expect.stringContaining(`KB1`),
+      });
+
+      expect(await at(hours(2.2))).toMatchObject({ gone: false });
+      await expect(at(hours(4.5))).rejects.toMatchObject({ name: 'ResourceTimedOutError' });
+    });
+
+    it('anew for each step that is taken', async () => {
+      await at(hours(0));
+      await at(hours(3));
+      knowledgeBase = aKnowledgeBase({ status: 'DELETING' });
+
+      expect(await at(hours(4))).toMatchObject({ gone: false });
+
+      knowledgeBase = undefined;
+      expect(await at(hours(9))).toMatchObject({ gone: true });
+      expect(await ledger()).not.toHaveProperty('deletingSince');
+    });
+  });
+
   it('waits when Bedrock is busy, or forgets it between two calls', async () => {
     bedrock.on(DeleteDataSourceCommand).rejects(anAwsError('ConflictException'));
     expect(await run()).toMatchObject({ gone: false });

@@ -95,7 +95,7 @@ describe('prove-tenant-gone', () => {
     expect(await run(prove)).toEqual({ stores, hits: 0 });
     expect(await run(prove)).toEqual({ stores, hits: 0 });
 
-    expect((await state())?.['proofOfDeletion']).toMatchObject({ stores, hits: 0 });
+    expect((await state())?.['proofOfDeletion']).toMatchObject({ stores, hits: 0, generation: 1 });
   });
 
   it('fails with everything that it finds', async () => {
@@ -135,6 +135,22 @@ describe('prove-tenant-gone', () => {
 
 describe('seal-audit-log', () => {
   const KEY = 'audit/acme/evidence-of-deletion/request-2.json';
+  const PROOF = { at: '2026-02-02T00:00:00.000Z', stores: ['user-group'], hits: 0, generation: 1 };
+
+  beforeEach(() => tables.put(REGISTRY_TABLE, aStateItem(aPurgedTenant({ proofOfDeletion: PROOF }))));
+
+  it.each([
+    ['without a proof', undefined],
+    ['over a proof with hits', { ...PROOF, hits: 1 }],
+    ['over the proof of another execution', { ...PROOF, generation: 2 }],
+  ])('seals nothing %s', async (_, proofOfDeletion) => {
+    await tables.put(REGISTRY_TABLE, aStateItem(aPurgedTenant(proofOfDeletion && { proofOfDeletion })));
+
+    await expect(run(seal)).rejects.toMatchObject({ name: 'PurgeNotAllowedError' });
+
+    expect(objects.size).toBe(0);
+    expect(await state()).not.toHaveProperty('evidence');
+  });
 
   it('writes what was destroyed, when the key dies and hashes of it all, without personal data', async () => {
     const { sha256 } = (await run(seal)) as { sha256: string };

@@ -17,6 +17,7 @@ import {
   stateMachineName,
   storageMarkerKey,
   storagePrefix,
+  successorName,
   taskFunctionName,
   taskRoleName,
   vectorIndexName,
@@ -138,6 +139,23 @@ describe('executionName', () => {
     expect(name).toMatch(/^onboard--acme--[a-z2-7]{26}$/);
     expect(name).not.toBe(executionName('onboard', 'acme', `${id}r`));
   });
+
+  it('is never that of a successor', () =>
+    fc.assert(
+      fc.property(
+        tenantId,
+        requestId,
+        requestId,
+        fc.integer({ min: 1, max: 9999 }),
+        (tenant, one, other, generation) => {
+          const successor = successorName(executionName('offboard', tenant, one), generation);
+
+          expect(successor.length).toBeLessThanOrEqual(80);
+          for (const request of [one, other, `${one}-g${generation}`, executionNameOf(successor).split('--')[2] ?? ''])
+            expect(executionName('offboard', tenant, request)).not.toBe(successor);
+        },
+      ),
+    ));
 
   it('always fits the 80 characters of Step Functions and its alphabet', () =>
     fc.assert(

@@ -44,7 +44,10 @@ const USERS: Readonly<Record<string, Partial<PoolUser>>> = {
 const enabled = (users: ReadonlyMap<string, PoolUser>) =>
   [...users].filter(([, user]) => user.enabled).map(([sub]) => sub);
 const item = (sk: string) => tables.get(REGISTRY_TABLE, 'TENANT#acme', sk);
-const run = (task: { handler: typeof suspend.handler }) => task.handler(anOffboardingInput(), aContext());
+const run = (task: { handler: typeof suspend.handler }, tenantId = 'acme') =>
+  task.handler(anOffboardingInput({ tenantId }), aContext());
+const neighbourIs = (changes: Parameters<typeof aStateItem>[0]) =>
+  tables.put(REGISTRY_TABLE, { ...aStateItem({ ...changes, tenantId: 'acme2' }), pk: 'TENANT#acme2' });
 
 beforeEach(async () => {
   captureOutput();
@@ -54,12 +57,13 @@ beforeEach(async () => {
   s3.reset();
   tables = await serveTables(dynamodb, REGISTRY_TABLE);
   await tables.put(REGISTRY_TABLE, aStateItem(aHeldTenant()));
+  await neighbourIs({ status: 'ACTIVE' });
 });
 
 afterEach(() => jest.restoreAllMocks());
 
 describe('suspend-users', () => {
-  it('disables and signs out the users of this tenant alone, and only signs out those of several', async () => {
+  it('disables and signs out the users of this tenant alone, and only signs out those of another that is active', async () => {
     const { users } = serveUserPool(cognito, USERS);
 
     expect(await run(suspend)).toEqual({ physicalId: 'acme', ready: true });
@@ -110,6 +114,74 @@ describe('suspend-users', () => {
     pool.exists = false;
 
     await expect(run(suspend)).rejects.toMatchObject({ name: 'MissingDependencyError' });
+  });
+});
+
+describe('a user of two tenants which are both offboarded', () => {
+  const stateIs = (changes: Parameters<typeof aStateItem>[0]) => tables.put(REGISTRY_TABLE, aStateItem(changes));
+  let users: Map<string, PoolUser>;
+  const isEnabled = () => users.get('both')?.enabled;
+
+  beforeEach(async () => {
+    ({ users } = serveUserPool(cognito, USERS));
+    await run(suspend);
+    await neighbourIs(aHeldTenant());
+  });
+
+  it('is enabled as long as one of them is active, and disabled when the last one leaves', async () => {
+    expect(isEnabled()).toBe(true);
+
+    await run(suspend, 'acme2');
+
+    expect(isEnabled()).toBe(false);
+  });
+
+  it.each(['acme', 'acme2'])('is enabled again with %s, whichever comes back', async (tenantId) => {
+    await run(suspend, 'acme2');
+    await (tenantId === 'acme' ? stateIs : neighbourIs)({ ...aHeldTenant(), status: 'REINSTATING' });
+
+    await run(restore, tenantId);
+    await run(restore, tenantId);
+
+    expect(isEnabled()).toBe(true);
+  });
+
+  it('is noted by both also when the second finds them disabled by the first', async () => {
+    (users.get('both') as PoolUser).groups = ['acme'];
+    await stateIs(aHeldTenant());
+    await tables.put(REGISTRY_TABLE, { pk: 'TENANT#acme', sk: 'SUSPENDED#both', phase: 'DONE' });
+    Object.assign(users.get('both') as PoolUser, { groups: ['acme', 'acme2'], enabled: false });
+
+    await run(suspend, 'acme2');
+    await neighbourIs({ ...aHeldTenant(), status: 'REINSTATING' });
+    await run(restore, 'acme2');
+
+    expect(isEnabled()).toBe(true);
+  });
+
+  it('stays disabled with the second if somebody disabled them after the first came back', async () => {
+    await run(suspend, 'acme2');
+    await stateIs({ ...aHeldTenant(), status: 'REINSTATING' });
+    await run(restore);
+    await stateIs({ status: 'ACTIVE' });
+    (users.get('both') as PoolUser).enabled = false;
+    await neighbourIs({ ...aHeldTenant(), status: 'REINSTATING' });
+
+    await run(restore, 'acme2');
+
+    expect(isEnabled()).toBe(false);
+  });
+
+  it('is enabled with the one that comes back although the one that disabled them is gone', async () => {
+    await run(suspend, 'acme2');
+    await neighbourIs(aPurgedTenant());
+    await run(destroy, 'acme2');
+    expect(users.get('both')).toEqual({ enabled: false, groups: ['acme'] });
+    await stateIs({ ...aHeldTenant(), status: 'REINSTATING' });
+
+    await run(restore);
+
+    expect(isEnabled()).toBe(true);
   });
 });
 
