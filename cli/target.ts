@@ -1,6 +1,7 @@
 import type { HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import { APP_NAME, lifecycleStackName, STAGES } from '../infra/config';
+import type { ReadArchive } from '../tasks/audit-archive/read-archive';
 import { requestOperation } from '../tasks/lifecycle/contract';
 import { changeHold } from '../tasks/lifecycle/offboarding-contract';
 import { isNamed, mapAwsError } from '../tasks/shared/aws-errors';
@@ -52,6 +53,8 @@ export interface Target {
   executions(): Executions;
   /** Needs read access to the registry table; nothing else does. */
   registry(): Promise<Registry>;
+  /** Reads and verifies a tenant's audit archive. Needs read access to the registry table and below the tenant's audit prefix. */
+  readArchive(tenantId: string): Promise<ReadArchive>;
 }
 
 /** Settings for SDK clients of the sandbox. Fixed keys: nobody's own credentials are ever sent to an endpoint that was typed in. */
@@ -127,6 +130,22 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
         getTenant: (tenantId) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.getTenant(tenantId)),
         listTenants: (status) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.listTenants(status)),
       };
+    },
+
+    async readArchive(tenantId) {
+      const { openRegistry, connectRegistry } =
+        require('../tasks/shared/registry') as typeof import('../tasks/shared/registry');
+      const archive =
+        require('../tasks/audit-archive/read-archive') as typeof import('../tasks/audit-archive/read-archive');
+      const { S3Client } = await import('@aws-sdk/client-s3');
+      const registry = openRegistry(output('RegistryTableName'), connectRegistry(settings));
+      const head = await calling('dynamodb:GetItem', REPEAT_COMMAND, () => registry.getArchiveHead(tenantId));
+      const bucket = output('AuditBucketName');
+      // The sandbox is addressed by path, as any endpoint that is no bucket's own.
+      const client = new S3Client({ ...settings, forcePathStyle: 'endpoint' in settings });
+      return await calling(`s3:GetObject of ${bucket}`, REPEAT_COMMAND, () =>
+        archive.readArchive({ tenantId, bucket, head, now: new Date(), client }),
+      );
     },
   };
 }

@@ -1,3 +1,4 @@
+import { ARCHIVE_CONTRACTS } from '../tasks/audit-archive/contract';
 import { ESTATE_CONTRACTS } from '../tasks/estate/contract';
 import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
 import { OFFBOARDING_CONTRACTS } from '../tasks/lifecycle/offboarding-contract';
@@ -11,4 +12,5 @@ export const CONTRACTS: readonly TaskContract[] = [
   ...LIFECYCLE_CONTRACTS,
   ...OFFBOARDING_CONTRACTS,
   ...ESTATE_CONTRACTS,
+  ...ARCHIVE_CONTRACTS,
 ];

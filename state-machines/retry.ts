@@ -85,6 +85,7 @@ export const RETRIES: readonly RetryProps[] = [
       'PurgeNotAllowedError',
       'SelfApprovalError',
       'ResidueFoundError',
+      'AuditChainBrokenError',
     ],
     maxAttempts: 0,
   },

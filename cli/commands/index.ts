@@ -1,4 +1,5 @@
 import type { TenantCommand } from '../command';
+import { auditVerify } from './audit';
 import { executions } from './executions';
 import { holdCancel, holdExtend, holdLegal, holdSet } from './hold';
 import { list } from './list';
@@ -20,4 +21,5 @@ export const COMMANDS: readonly TenantCommand[] = [
   holdSet,
   holdCancel,
   holdLegal,
+  auditVerify,
 ];

@@ -53,6 +53,10 @@ const THROTTLED_RUNS = 5;
 /** Dead-letter queues, by name without app and stage. */
 export const DEAD_LETTER_QUEUES: readonly { name: string; meaning: string }[] = [
   {
+    name: 'audit-archive-failed',
+    meaning: 'The history of an ended execution could not be archived; its message waits in a queue.',
+  },
+  {
     name: 'unrecorded-outcomes',
     meaning: 'The end of an execution could not be recorded on its tenant; the event waits in a queue.',
   },

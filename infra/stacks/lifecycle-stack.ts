@@ -6,6 +6,7 @@ import type { Construct } from 'constructs';
 import { offboardTenant } from '../../state-machines/offboard-tenant';
 import { onboardTenant } from '../../state-machines/onboard-tenant';
 import { reinstateTenant } from '../../state-machines/reinstate-tenant';
+import { archiveExecution, reconcileArchive } from '../../tasks/audit-archive/contract';
 import { OBSERVATION_MINUTES, observeEstate } from '../../tasks/estate/contract';
 import { recordOutcome, requestOperation } from '../../tasks/lifecycle/contract';
 import { changeHold } from '../../tasks/lifecycle/offboarding-contract';
@@ -14,6 +15,7 @@ import { appId, stateMachineName, taskFunctionName } from '../../tasks/shared/na
 import type { OperationName } from '../../tasks/shared/tenant';
 import { knowledgeBaseRoleName, lifecycleStackName, type StageConfig, vectorDomainName } from '../config';
 import { Alarms, DEAD_LETTER_QUEUES } from '../constructs/alarms';
+import { AuditArchive } from '../constructs/audit-archive';
 import { Dashboard } from '../constructs/dashboard';
 import { LifecycleMachine, type LifecycleMachineProps } from '../constructs/lifecycle-machine';
 import type { MetricSources } from '../constructs/metrics';
@@ -99,9 +101,16 @@ export class LifecycleStack extends Stack {
         'Brings a tenant back whose offboarding is cancelled during its hold. After a failure, redrive the execution.',
       timeout: SHORT,
     });
+    const stateMachineArns = [onboard, offboard, reinstate].map(({ stateMachineArn }) => stateMachineArn);
+    const archive = new AuditArchive(this, 'AuditArchive', {
+      config,
+      stateMachineArns,
+      archiveExecution: functionOf(archiveExecution),
+      reconcileArchive: functionOf(reconcileArchive),
+    });
     new OutcomeRecording(this, 'OutcomeRecording', {
       config,
-      stateMachineArns: [onboard, offboard, reinstate].map(({ stateMachineArn }) => stateMachineArn),
+      stateMachineArns,
       recordOutcome: functionOf(recordOutcome),
       deadLetterQueue,
     });
@@ -139,6 +148,8 @@ export class LifecycleStack extends Stack {
       VectorDomainEndpoint: `https://${shared.vectorDomainEndpoint}`,
       UnrecordedOutcomesQueueUrl: deadLetterQueue.queueUrl,
       AlarmTopicArn: topic.topicArn,
+      ArchiveQueueUrl: archive.queue.queueUrl,
+      UnarchivedExecutionsQueueUrl: archive.deadLetterQueue.queueUrl,
     });
   }
 

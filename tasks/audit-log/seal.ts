@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { isNamed } from '../shared/aws-errors';
+import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { REPEATABLE } from '../shared/clients';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
+import { sha256Hex } from '../shared/digest';
 import { PurgeNotAllowedError, StaleExecutionError } from '../shared/errors';
 import { auditPrefix, canonicalJson, executionNameOf } from '../shared/names';
+import { writeOnce } from '../shared/write-once';
 import { AUDIT_LOG, sealAuditLog as contract } from './contract';
 
 const s3 = new S3Client(REPEATABLE);
@@ -55,7 +55,7 @@ export async function sealAuditLog(
     kept: resources.filter(({ type }) => type === AUDIT_LOG).map(({ physicalId }) => physicalId),
   };
   const hashes = Object.fromEntries(
-    Object.entries(parts).map(([part, content]) => [part, sha256(canonicalJson(content ?? null))]),
+    Object.entries(parts).map(([part, content]) => [part, sha256Hex(canonicalJson(content ?? null))]),
   );
   const manifest = canonicalJson({
     schemaVersion: 1,
@@ -66,7 +66,7 @@ export async function sealAuditLog(
     hashes,
   });
   const evidenceKey = `${auditPrefix(tenantId)}evidence-of-deletion/${requestId}.json`;
-  const evidenceSha256 = sha256(await writeOnce(env.AUDIT_BUCKET, evidenceKey, manifest));
+  const evidenceSha256 = sha256Hex(await whatIsWritten(env.AUDIT_BUCKET, evidenceKey, manifest));
   const noted = await registry.update(
     { tenantId, item: 'STATE' },
     { evidence: { key: evidenceKey, sha256: evidenceSha256 } },
@@ -78,26 +78,11 @@ export async function sealAuditLog(
 }
 
 /** What stands under the key in the end: ours, or what an earlier attempt wrote, whose hash then counts. */
-async function writeOnce(Bucket: string, Key: string, Body: string): Promise<string> {
-  try {
-    await s3.send(
-      new PutObjectCommand({
-        Bucket,
-        Key,
-        Body,
-        ContentType: 'application/json',
-        IfNoneMatch: '*',
-        Metadata: { sha256: sha256(Body) },
-      }),
-    );
-    return Body;
-  } catch (error) {
-    if (!isNamed(error, 'PreconditionFailed')) throw error;
-    const { Body: stored } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-    return (await stored?.transformToString()) ?? '';
-  }
+async function whatIsWritten(Bucket: string, Key: string, Body: string): Promise<string> {
+  const Metadata = { sha256: sha256Hex(Body) };
+  if (await writeOnce({ Bucket, Key, Body, ContentType: 'application/json', Metadata })) return Body;
+  const { Body: stored } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+  return (await stored?.transformToString()) ?? '';
 }
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 export const handler = defineStep(contract, sealAuditLog);

@@ -12,7 +12,7 @@ import {
   TransientError,
 } from '../shared/errors';
 import { sfn } from '../shared/executions';
-import { auditPrefix, payloadHash, STOPPED_BY_APP } from '../shared/names';
+import { payloadHash, requestRecordKey, STOPPED_BY_APP } from '../shared/names';
 import type { OperationRecord, TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { changeHold as contract } from './offboarding-contract';
@@ -71,7 +71,7 @@ export async function changeHold(change: Change, scope: Scope) {
     throw new TransientError(
       `tenant ${tenantId}: its status or hold changed while the hold was changed; send the change again`,
     );
-  await writeAuditRecord(env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.json`, {
+  await writeAuditRecord(env.AUDIT_BUCKET, requestRecordKey(tenantId, requestId), {
     tenantId,
     action: change.change,
     requestedBy,

@@ -3,9 +3,9 @@ import type { z } from 'zod/mini';
 import { redact } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { adviceOn } from '../shared/errors';
-import { describeExecution, sfn } from '../shared/executions';
+import { describeExecution, idsOf, sfn } from '../shared/executions';
 import type { TenantState } from '../shared/registry';
-import { RequestId, TenantId, type TenantStatus } from '../shared/tenant';
+import type { TenantStatus } from '../shared/tenant';
 import { claimTenant, recordOutcome as contract } from './contract';
 import { type ExecutionFailure, failureOf } from './failure';
 import { claimOffboarding, claimReinstatement } from './offboarding-contract';
@@ -133,19 +133,6 @@ async function history(executionArn: string): Promise<readonly HistoryEvent[]> {
     nextToken = page.nextToken;
   } while (nextToken !== undefined);
   return events;
-}
-
-/** The ids in an execution's input; undefined when it was started by hand with something else. */
-function idsOf(input: string | undefined): { tenantId: string; requestId: string } | undefined {
-  try {
-    const { tenantId, requestId } = JSON.parse(input ?? '') as Record<string, unknown>;
-    const ids = { tenantId: TenantId.safeParse(tenantId), requestId: RequestId.safeParse(requestId) };
-    return ids.tenantId.success && ids.requestId.success
-      ? { tenantId: ids.tenantId.data, requestId: ids.requestId.data }
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 export const handler = defineTask(contract, recordOutcome);

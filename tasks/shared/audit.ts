@@ -1,7 +1,5 @@
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { isNamed } from './aws-errors';
-import { REPEATABLE } from './clients';
 import { canonicalJson } from './names';
+import { writeOnce } from './write-once';
 
 /** One effect, as a compliance reader needs it. Ids only. */
 export interface AuditRecord {
@@ -22,25 +20,12 @@ export interface AuditRecord {
   readonly at: string;
 }
 
-const s3 = new S3Client(REPEATABLE);
-
-/**
- * Writes the record once. The bucket has Object Lock and versions: a second put would silently add a second locked
- * version, hence If-None-Match; 412 means that an earlier attempt has written it.
- * Source: conditional writes, S3 user guide.
- */
+/** Writes the record once; what an earlier attempt has written stays. */
 export async function writeAuditRecord(bucket: string, key: string, record: AuditRecord): Promise<void> {
-  try {
-    await s3.send(
-      new PutObjectCommand({
-        Bucket: bucket,
-        Key: key,
-        Body: canonicalJson({ schemaVersion: 1, ...record }),
-        ContentType: 'application/json',
-        IfNoneMatch: '*',
-      }),
-    );
-  } catch (error) {
-    if (!isNamed(error, 'PreconditionFailed')) throw error;
-  }
+  await writeOnce({
+    Bucket: bucket,
+    Key: key,
+    Body: canonicalJson({ schemaVersion: 1, ...record }),
+    ContentType: 'application/json',
+  });
 }

@@ -165,6 +165,14 @@ export class ResidueFoundError extends TenantLifecycleError {
     'Find out who writes for the tenant, stop it, remove what the message lists, then redrive the execution.';
 }
 
+/** The audit chain of a tenant is not what it was: a record is missing or was changed. Nothing is added to it. */
+export class AuditChainBrokenError extends TenantLifecycleError {
+  override readonly name = 'AuditChainBrokenError';
+  readonly errorClass = 'verification';
+  readonly nextAction =
+    'Treat it as an incident: run tenantctl audit verify, keep the access logs of the audit bucket, find out who wrote or deleted there.';
+}
+
 /** AWS throttled the call. Retried. */
 export class ThrottledError extends TenantLifecycleError {
   override readonly name = 'ThrottledError';
@@ -207,6 +215,7 @@ export const ERRORS = [
   PurgeNotAllowedError,
   SelfApprovalError,
   ResidueFoundError,
+  AuditChainBrokenError,
   ThrottledError,
   TransientError,
   NotReadyError,

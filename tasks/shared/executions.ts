@@ -6,6 +6,7 @@ import {
 } from '@aws-sdk/client-sfn';
 import { isNamed } from './aws-errors';
 import { REPEATABLE } from './clients';
+import { RequestId, TenantId } from './tenant';
 
 export const sfn = new SFNClient(REPEATABLE);
 
@@ -32,4 +33,17 @@ export async function runningExecutions(
     }
   }
   return found;
+}
+
+/** The ids in an execution's input; undefined when it was started by hand with something else. */
+export function idsOf(input: string | undefined): { tenantId: string; requestId: string } | undefined {
+  try {
+    const { tenantId, requestId } = JSON.parse(input ?? '') as Record<string, unknown>;
+    const ids = { tenantId: TenantId.safeParse(tenantId), requestId: RequestId.safeParse(requestId) };
+    return ids.tenantId.success && ids.requestId.success
+      ? { tenantId: ids.tenantId.data, requestId: ids.requestId.data }
+      : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { sha256Hex } from './digest';
 import { OPERATIONS, type OperationName } from './tenant';
 
 /**
@@ -38,8 +39,20 @@ export const storagePrefix = (tenantId: string): string => `tenants/${tenantId}/
 export const storageMarkerKey = (tenantId: string): string => `${storagePrefix(tenantId)}.provisioned`;
 /** Where the documents of the tenant's knowledge base lie. */
 export const documentPrefix = (tenantId: string): string => `${storagePrefix(tenantId)}docs/`;
+/** What the prefixes of all tenants in the audit bucket start with. */
+export const AUDIT_ROOT = 'audit/';
 /** Key prefix in the audit bucket. */
-export const auditPrefix = (tenantId: string): string => `audit/${tenantId}/`;
+export const auditPrefix = (tenantId: string): string => `${AUDIT_ROOT}${tenantId}/`;
+/** Where the archive keeps executions whose input names no tenant. */
+export const UNASSIGNED_AUDIT_ROOT = 'audit-unassigned/';
+/** Where the records of the tenant's hash chain lie. */
+export const chainPrefix = (tenantId: string): string => `${auditPrefix(tenantId)}chain/`;
+/** Of one record of the chain; fixed width, so that keys come in the order of their numbers. @param sequence from 1 */
+export const chainKey = (tenantId: string, sequence: number): string =>
+  `${chainPrefix(tenantId)}${String(sequence).padStart(10, '0')}.json`;
+/** Of what was asked for: an accepted request or hold change. */
+export const requestRecordKey = (tenantId: string, requestId: string): string =>
+  `${auditPrefix(tenantId)}requests/${requestId}.json`;
 export const keyAlias = (app: App, tenantId: string): string => `alias/${appId(app)}/tenant/${tenantId}`;
 export const vectorIndexName = (tenantId: string): string => `tenant-${tenantId}`;
 export const knowledgeBaseName = (app: App, tenantId: string): string => `${appId(app)}-${tenantId}`;
@@ -51,6 +64,11 @@ export const auditLogGroupName = (app: App, tenantId: string): string =>
 /** IAM role of a task. Fixed, because per-tenant key policies name roles by ARN. */
 export const taskRoleName = (app: App, task: string): string => `${appId(app)}-${task}`;
 export const taskFunctionName = (app: App, task: string): string => `${appId(app)}-${task}`;
+/** Ended executions on their way into the audit archive, and those that the archiver failed on for good. */
+export const archiveQueueName = (app: App): string => `${appId(app)}-audit-archive`;
+export const archiveDeadLetterQueueName = (app: App): string => `${archiveQueueName(app)}-failed`;
+/** Rule that feeds the archive. */
+export const archiveRuleName = (app: App): string => `${appId(app)}-archive-execution`;
 export const stateMachineName = (app: App, operation: OperationName): string => `${appId(app)}-${operation}-tenant`;
 
 /** Step Functions allows 80 characters in an execution name [client-sfn, StartExecution]. */
@@ -92,12 +110,28 @@ export function idsInName(executionArn: string): { tenantId: string; requestId: 
   return tenantId === undefined || requestId === undefined ? undefined : { tenantId, requestId };
 }
 
+/** Folders of the audit prefix that hold something else than an execution's records. */
+const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['chain', 'requests', 'evidence-of-deletion']);
+
+/** An execution that is started by hand may be named after a reserved folder. */
+function executionFolder(executionArn: string): string {
+  const name = executionNameOf(executionArn);
+  return RESERVED_FOLDERS.has(name) ? `${name}--execution` : name;
+}
+
 /** Where the audit record of one step of one execution lies: the same step always writes the same key. */
 export const auditRecordKey = (tenantId: string, executionArn: string, step: string): string =>
-  `${auditPrefix(tenantId)}${executionNameOf(executionArn)}/${slug(step)}.json`;
+  `${auditPrefix(tenantId)}${executionFolder(executionArn)}/${slug(step)}.json`;
+
+/**
+ * Where the history of an execution lies, as it stood when that attempt ended: each redrive adds to the history, so each
+ * gets an object of its own. @param tenantId undefined when the execution's input names none
+ */
+export const historyKey = (tenantId: string | undefined, executionArn: string, redriveCount: number): string =>
+  `${tenantId === undefined ? UNASSIGNED_AUDIT_ROOT : auditPrefix(tenantId)}${executionFolder(executionArn)}/history-redrive-${redriveCount}.json.gz`;
 
 /** Bedrock client token: 33 to 256 characters [API_agent_CreateKnowledgeBase]; the same for every repeat of one attempt. */
-export const clientToken = (...parts: readonly string[]): string => sha256(parts.join('\n')).toString('hex');
+export const clientToken = (...parts: readonly string[]): string => sha256Hex(parts.join('\n'));
 
 /** JSON with sorted keys: the same value is always the same bytes, as StartExecution's idempotency needs. */
 export function canonicalJson(value: unknown): string {
@@ -108,7 +142,7 @@ export function canonicalJson(value: unknown): string {
   );
 }
 
-export const payloadHash = (payload: unknown): string => sha256(canonicalJson(payload)).toString('hex');
+export const payloadHash = (payload: unknown): string => sha256Hex(canonicalJson(payload));
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 

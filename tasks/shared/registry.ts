@@ -15,7 +15,7 @@ import type { HoldChangeName, OperationName, TenantStatus, Tier } from './tenant
 
 /**
  * The registry: the record of truth about tenants. One item collection per tenant (`pk = TENANT#<id>`), sort keys
- * PROFILE, STATE, RESOURCE#<type>, OPERATION#<requestId>. Every write is conditional on what it accepts.
+ * PROFILE, STATE, RESOURCE#<type>, OPERATION#<requestId>, ARCHIVE. Every write is conditional on what it accepts.
  */
 
 /** What was asked for. The only item with personal data. */
@@ -118,6 +118,16 @@ export interface Tombstone {
   readonly evidenceKey: string;
   /** SHA-256 of that object, hex. */
   readonly evidenceSha256: string;
+}
+
+/** Last known record of the tenant's audit chain: a chain that is cut off before it is noticed. */
+export interface ArchiveHead {
+  /** From 1. */
+  readonly sequence: number;
+  /** SHA-256 of that record's bytes, hex. */
+  readonly sha256: string;
+  /** ISO 8601, when it was noted. */
+  readonly notedAt: string;
 }
 
 export interface LedgerEntry {
@@ -226,6 +236,7 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
     client,
 
     getState: (tenantId: string) => get<TenantState>(tenantId, 'STATE'),
+    getArchiveHead: (tenantId: string) => get<ArchiveHead>(tenantId, 'ARCHIVE'),
     getProfile: (tenantId: string) => get<Profile>(tenantId, 'PROFILE'),
     getOperation: (tenantId: string, requestId: string) => get<OperationRecord>(tenantId, operationKey(requestId)),
     getResource: (tenantId: string, type: string) => get<LedgerEntry>(tenantId, resourceKey(type)),
@@ -339,7 +350,7 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
      * @param condition DynamoDB condition over `#name` (any attribute) and the given `:values`
      */
     async update(
-      key: { tenantId: string; item: 'STATE' | { operation: string } },
+      key: { tenantId: string; item: 'STATE' | 'ARCHIVE' | { operation: string } },
       set: Readonly<Record<string, unknown>>,
       condition: { expression: string; names?: readonly string[]; values?: Readonly<Record<string, unknown>> },
     ): Promise<boolean> {
@@ -362,7 +373,7 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
             TableName: table,
             Key: {
               pk: partitionKey(key.tenantId),
-              sk: key.item === 'STATE' ? 'STATE' : operationKey(key.item.operation),
+              sk: typeof key.item === 'string' ? key.item : operationKey(key.item.operation),
             },
             UpdateExpression: expression.trim(),
             ConditionExpression: condition.expression,

@@ -72,7 +72,7 @@ describe('every role', () => {
       ({ name }) => `tenant-lifecycle-prod-${name}`,
     );
     const forbidden =
-      /^(dynamodb:(Scan|BatchWriteItem|DeleteItem|PartiQL)|s3:Delete|s3:Abort|kms:ScheduleKeyDeletion|.*:Delete(?!LogDelivery))/;
+      /^(dynamodb:(Scan|BatchWriteItem|DeleteItem|PartiQL)|s3:Delete|s3:Abort|kms:ScheduleKeyDeletion|.*:Delete(?!LogDelivery|Message))/;
     const found = statements.flatMap(({ role, statement }) =>
       listed(statement.Action)
         .filter((action) => forbidden.test(action))
@@ -175,6 +175,7 @@ describe('the outputs', () => {
   it('have the names that tenantctl and the sandbox read', () => {
     expect(Object.keys(aStage('dev').lifecycle.toJSON()['Outputs']).sort()).toEqual([
       'AlarmTopicArn',
+      'ArchiveQueueUrl',
       'AuditBucketName',
       'ChangeHoldFunctionName',
       'DataBucketName',
@@ -184,6 +185,7 @@ describe('the outputs', () => {
       'RegistryTableName',
       'ReinstateTenantStateMachineArn',
       'RequestOperationFunctionName',
+      'UnarchivedExecutionsQueueUrl',
       'UnrecordedOutcomesQueueUrl',
       'UserPoolClientId',
       'UserPoolId',

@@ -103,11 +103,18 @@ export async function irregularities(sandbox: Sandbox) {
 
 export const CLEAN = { orphans: [], duplicates: [], missing: [] };
 
+/** Functions that look at every execution once it has ended, and act for no tenant. */
+const WATCHERS = ['archive-execution', 'reconcile-archive'].map(functionName);
+
+/** True for what the audit archive adds to the tenant's prefix. */
+const isArchive = ({ key }: { readonly key: string }): boolean =>
+  /\/chain\/|\/history-redrive-\d+\.json\.gz$/.test(key);
+
 /** Calls made since then, by function, for example `provision-user-group: cognito-identity-provider CreateGroup`. */
 export const callsOf = (sandbox: Sandbox, since = 0): string[] =>
   sandbox.calls
     .entries()
-    .filter(({ seq, functionName: caller }) => seq > since && caller !== undefined)
+    .filter(({ seq, functionName: caller }) => seq > since && caller !== undefined && !WATCHERS.includes(caller))
     .map(
       ({ functionName: caller, service, operation }) =>
         `${caller?.replace(functionName(''), '')}: ${service} ${operation}`,
@@ -138,10 +145,13 @@ export async function everythingOf(sandbox: Sandbox, tenantId: string) {
   const bedrock = new BedrockAgentClient(sandbox.clientConfig);
   const log = services.logs.group(auditLogGroupName(APP, tenantId));
   const everything = {
-    registry: await registryItems(sandbox, tenantId),
+    // How often an execution was archived depends on how often it ended.
+    registry: (await registryItems(sandbox, tenantId)).filter(({ sk }) => sk !== 'ARCHIVE'),
     data: data.filter(({ tenantKey }) => tenantKey === partitionKey(tenantId)),
     objects: bodies(sandbox, sandbox.output('DataBucketName'), storagePrefix(tenantId)),
-    audit: bodies(sandbox, sandbox.output('AuditBucketName'), auditPrefix(tenantId)),
+    audit: bodies(sandbox, sandbox.output('AuditBucketName'), auditPrefix(tenantId)).filter(
+      (object) => !isArchive(object),
+    ),
     keys: services.kms
       .keys()
       .filter(({ tags }) => tags.get(TENANT_TAG) === tenantId)

@@ -1,3 +1,4 @@
+import { archiveExecution } from '../../tasks/audit-archive/contract';
 import { LIFECYCLE_CONTRACTS } from '../../tasks/lifecycle/contract';
 import { TENANT_RESOURCES } from '../../tasks/resources';
 import { useApp, withoutPausesOfTheSdk } from './app-under-test';
@@ -21,7 +22,7 @@ beforeAll(async () => {
 
 describe('every function of an onboarding', () => {
   it('is looked at, with each of its calls', () => {
-    const contracts = [...TENANT_RESOURCES.map(({ provision }) => provision), ...LIFECYCLE_CONTRACTS];
+    const contracts = [...TENANT_RESOURCES.map(({ provision }) => provision), ...LIFECYCLE_CONTRACTS, archiveExecution];
 
     expect(functionsOf(undisturbed).size).toBe(contracts.length);
   });

@@ -47,6 +47,11 @@ async function useEveryPath(): Promise<void> {
   await app().machines.settled(executionArnOf(app(), { tenantId: 'failed-one', requestId: 'request-2' }));
   await redriveToTheEnd(app(), failed.executionArn);
   await offboardOnEveryPath();
+  await startByHand(app(), { nobody: true }, 'of-nobody');
+  // What the reconciliation has to find.
+  app().bus.loseNext(2);
+  await startByHand(app(), { nobody: true }, 'of-nobody-untold');
+  await startByHand(app(), input, 'untold');
   for (const { name } of app().schedules.list()) await app().fireSchedule(name);
 }
 

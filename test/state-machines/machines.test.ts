@@ -80,7 +80,14 @@ describe.each(definitions)('%s', (_machine, definition) => {
 describe('the three machines', () => {
   it('have a state for every contract but those outside of them', () => {
     const called = new Set(definitions.flatMap(([, definition]) => [...functionsOf(definition)]));
-    const outside = ['request-operation', 'record-outcome', 'change-hold'];
+    const outside = [
+      'request-operation',
+      'record-outcome',
+      'change-hold',
+      'archive-execution',
+      'reconcile-archive',
+      'observe-estate',
+    ];
 
     expect([...called].sort()).toEqual(
       CONTRACTS.map(({ name }) => name)

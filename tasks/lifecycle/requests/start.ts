@@ -3,7 +3,7 @@ import { writeAuditRecord } from '../../shared/audit';
 import { isNamed } from '../../shared/aws-errors';
 import { OperationInProgressError, RequestConflictError } from '../../shared/errors';
 import { describeExecution, sfn } from '../../shared/executions';
-import { auditPrefix, canonicalJson, executionName, replayName } from '../../shared/names';
+import { canonicalJson, executionName, replayName, requestRecordKey } from '../../shared/names';
 import type { OperationRecord, TenantState } from '../../shared/registry';
 import type { OperationName } from '../../shared/tenant';
 import { assertSamePayload, type NewRequest, OTHER_PAYLOAD, type Scope } from './request';
@@ -34,7 +34,7 @@ export async function startOnce(
     const executionStatus = (await describeExecution(executionArn))?.status ?? outcome;
     return { executionArn, ...(executionStatus && { executionStatus }) };
   }
-  await writeAuditRecord(scope.env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.json`, {
+  await writeAuditRecord(scope.env.AUDIT_BUCKET, requestRecordKey(tenantId, requestId), {
     tenantId,
     action: `request-${operation}`,
     requestedBy,

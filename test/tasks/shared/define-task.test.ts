@@ -10,6 +10,8 @@ import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { z } from 'zod';
 import { CONTRACTS } from '../../../infra/contracts';
+import * as archive from '../../../tasks/audit-archive/archive';
+import * as reconcile from '../../../tasks/audit-archive/reconcile';
 import * as auditLog from '../../../tasks/audit-log/provision';
 import * as seal from '../../../tasks/audit-log/seal';
 import * as destroyData from '../../../tasks/data-partition/destroy';
@@ -18,6 +20,7 @@ import * as destroyKey from '../../../tasks/encryption-key/destroy';
 import * as encryptionKey from '../../../tasks/encryption-key/provision';
 import * as restoreKey from '../../../tasks/encryption-key/restore';
 import * as suspendKey from '../../../tasks/encryption-key/suspend';
+import * as observe from '../../../tasks/estate/observe';
 import * as destroyKnowledgeBase from '../../../tasks/knowledge-base/destroy';
 import * as knowledgeBase from '../../../tasks/knowledge-base/provision';
 import * as activate from '../../../tasks/lifecycle/activate-tenant';
@@ -133,6 +136,9 @@ const TASKS: readonly (readonly [name: string, handler: Handler, input: object])
   ['claim-reinstatement', claimReinstatement.handler, aClaim()],
   ['hand-over', handOver.handler, aTaskInput()],
   ['change-hold', changeHold.handler, { ...CHANGE, change: 'approve-purge' }],
+  ['archive-execution', archive.handler, { Records: [] }],
+  ['reconcile-archive', reconcile.handler, { 'detail-type': 'Scheduled Event' }],
+  ['observe-estate', observe.handler, {}],
 ];
 const BAD_IDS = ['', 'Acme', 'a--b', 'a*', '*', '#', '/', '..', 'acmé', 'a'.repeat(37), 'acme\n', 7, null];
 
@@ -162,8 +168,10 @@ describe('every task', () => {
     expect(awsCalls()).toEqual([]);
   });
 
-  it.each(TASKS)('%s refuses nonsense with a typed error and calls nothing', async (_, handler) => {
-    for (const nonsense of [undefined, null, 7, 'text', [], {}, { hello: 'world' }]) {
+  it.each(TASKS)('%s refuses nonsense with a typed error and calls nothing', async (name, handler) => {
+    // What a schedule invokes takes any object: nothing of the event is used.
+    const objects = name === 'observe-estate' ? [] : [{}, { hello: 'world' }];
+    for (const nonsense of [undefined, null, 7, 'text', [], ...objects]) {
       await expect(handler(nonsense, aContext())).rejects.toMatchObject({ name: 'InvalidInputError' });
     }
     expect(awsCalls()).toEqual([]);
