@@ -70,8 +70,6 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
   ...['suspend-users', 'destroy-user-group'].flatMap((role) =>
     grants(role, ['cognito-idp:DescribeUserPool'], 'asked when a group is gone already: its pool must not be'),
   ),
-  ...grants('restore-users', ['dynamodb:PutItem'], 'for users whom the suspension of a further tenant has disabled'),
-  ...grants('destroy-user-group', ['cognito-idp:AdminRemoveUserFromGroup'], 'for users who belong to further tenants'),
   ...['suspend-encryption-key', 'destroy-encryption-key'].flatMap((role) =>
     grants(
       role,

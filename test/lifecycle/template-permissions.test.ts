@@ -62,13 +62,14 @@ async function offboardOnEveryPath(): Promise<void> {
   const leave = (tenantId: string, requestId: string, holdSeconds: number) =>
     offboard(app(), { tenantId, requestId, reason: 'contract ended', holdSeconds });
   const year = 365 * 86_400;
+  joinAlso('standard-one', 'premium-one');
   const cancelled = await leave('standard-one', 'leave-1', year);
   await asleep(app(), cancelled.executionArn);
+  const shortened = await leave('premium-one', 'leave-1', year);
+  await asleep(app(), shortened.executionArn);
   const back = await reinstate(app(), { tenantId: 'standard-one', requestId: 'stay-1', reason: 'contract renewed' });
   await toTheEnd(app(), back.executionArn);
 
-  const shortened = await leave('premium-one', 'leave-1', year);
-  await asleep(app(), shortened.executionArn);
   const until = new Date(app().clock.now() + DAYS).toISOString();
   const change = { tenantId: 'premium-one', requestId: 'sooner', requestedBy: 'operator' };
   await changeHold(app(), { ...change, change: 'set-hold', until });
@@ -80,6 +81,12 @@ async function offboardOnEveryPath(): Promise<void> {
   await asleep(app(), long.executionArn);
   await app().clock.advance(301 * DAYS);
   await toTheEnd(app(), long.executionArn);
+}
+
+/** Users of one tenant become users of another too: whoever is suspended for both is restored for both. */
+function joinAlso(tenantId: string, other: string): void {
+  const { users } = app().services.cognito.userPool(app().output('UserPoolId'));
+  for (const { groups } of users.values()) if (groups.has(tenantId)) groups.add(other);
 }
 
 const leaseOwnerOf = async (tenantId: string) =>
