@@ -1,10 +1,8 @@
 import type { DescribeExecutionOutput, ExecutionListItem, HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
 import { isNamed } from '../tasks/shared/aws-errors';
 import type { OperationName } from '../tasks/shared/tenant';
+import type { Calling } from './calling';
 import type { ClientSettings } from './target';
-
-/** Turns what a call throws into what the user can do about it. */
-type Calling = <T>(what: string, repeat: string, call: () => Promise<T>) => Promise<T>;
 
 /** What Step Functions knows of this stage's executions. */
 export interface Executions {

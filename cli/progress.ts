@@ -373,7 +373,8 @@ function endingOf(events: readonly HistoryEvent[]): Ending | undefined {
   }
 }
 
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+/** Resolves after that time, or at once when the signal comes. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);

@@ -32,7 +32,7 @@ export interface ReplayPlan {
 export interface PlanOptions {
   /** Replays also what would fail again. */
   readonly force: boolean;
-  readonly now: () => Date;
+  readonly now: () => Promise<Date>;
 }
 
 /** Decides how the tenant's current operation is replayed. Only reads. */
@@ -68,7 +68,7 @@ export async function planReplay(
 
   const failure = await failureWith(executionArn, description, state, executions);
   const failed = { ...found, ...(failure && { failure }) };
-  const doubt = failure && reasonToFailAgain(failure, state, now());
+  const doubt = failure && reasonToFailAgain(failure, state, await now());
   if (doubt !== undefined && !force) {
     return { ...failed, action: 'refuse', why: `it would fail again: ${doubt} (--force replays nevertheless)` };
   }

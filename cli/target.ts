@@ -9,6 +9,7 @@ import { TenantLifecycleError } from '../tasks/shared/errors';
 import type { Registry } from '../tasks/shared/registry';
 import { RefusedError, TargetError, TenantctlError, UnknownOutcomeError } from './errors';
 import { type Executions, openExecutions } from './executions';
+import { type LogQueries, openLogQueries } from './log-queries';
 
 /** Where `npm start` serves. */
 export const DEFAULT_ENDPOINT = 'http://127.0.0.1:4599';
@@ -49,6 +50,10 @@ export interface Target {
   changeHold(change: HoldChange, repeat: string): Promise<HoldAnswer>;
   /** Returns a function that answers the events which were recorded since its last call, oldest first. */
   historyOf(executionArn: string): () => Promise<readonly HistoryEvent[]>;
+  /** The time there: the sandbox has its own. */
+  now(): Promise<Date>;
+  /** Runs the stage's saved queries. */
+  logQueries(): LogQueries;
   /** Reads what Step Functions knows of executions, and redrives them. */
   executions(): Executions;
   /** Needs read access to the registry table; nothing else does. */
@@ -118,6 +123,11 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       return () => calling('states:GetExecutionHistory', 'The execution goes on; look with tenantctl status.', read);
     },
 
+    now: () =>
+      options.target === 'aws' ? Promise.resolve(new Date()) : sandboxTime(options.endpoint ?? DEFAULT_ENDPOINT),
+
+    logQueries: () => openLogQueries(settings, { name: APP_NAME, stage: options.stage }, calling),
+
     executions: () => openExecutions(settings, (operation) => output(MACHINE_OUTPUTS[operation]), calling),
 
     async registry() {
@@ -148,6 +158,20 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       );
     },
   };
+}
+
+const SandboxTime = z.object({ now: z.iso.datetime() });
+
+/** @param endpoint of a sandbox, which may be days ahead */
+async function sandboxTime(endpoint: string): Promise<Date> {
+  const answer = await calling('the sandbox’s clock', REPEAT_COMMAND, () =>
+    fetch(new URL('/_sandbox/clock/now', endpoint), {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    }),
+  );
+  const { now } = SandboxTime.parse(await answer.json());
+  return new Date(now);
 }
 
 const MACHINE_OUTPUTS = {

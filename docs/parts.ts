@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { FLAGS } from '../cli/commands/audit-query';
 import { EXIT_CODE_HELP } from '../cli/exit-code';
 import { CONTRACTS } from '../infra/contracts';
+import { QUERY_NAMES, SAVED_QUERIES, type SavedQuery } from '../infra/saved-queries';
 import { taskPermissions } from '../infra/task-permissions';
 import { offboardTenant } from '../state-machines/offboard-tenant';
 import { onboardTenant } from '../state-machines/onboard-tenant';
@@ -46,12 +48,21 @@ export const PARTS: Readonly<Record<string, () => string>> = {
   errors: errorTable,
   names: nameTable,
   permissions: permissionTable,
+  'saved queries': queryTable,
   'exit codes': () =>
     table(
       ['Exit code', 'Meaning'],
       EXIT_CODE_HELP.map(([code, meaning]) => [String(code), meaning]),
     ),
 };
+
+function queryTable(): string {
+  const rows = QUERY_NAMES.map((name) => {
+    const { answers, parameters }: SavedQuery = SAVED_QUERIES[name];
+    return [`\`${name}\``, answers, parameters.map((parameter) => `\`${FLAGS[parameter.name]}\``).join(' ')];
+  });
+  return table(['Query', 'What it answers', 'Needs'], rows);
+}
 
 /** Task states of a machine, in order. */
 function taskTable(machine: Machine): string {

@@ -1,5 +1,6 @@
 import type { TenantCommand } from '../command';
 import { auditVerify } from './audit';
+import { auditQuery } from './audit-query';
 import { executions } from './executions';
 import { holdCancel, holdExtend, holdLegal, holdSet } from './hold';
 import { list } from './list';
@@ -22,4 +23,5 @@ export const COMMANDS: readonly TenantCommand[] = [
   holdCancel,
   holdLegal,
   auditVerify,
+  auditQuery,
 ];

@@ -93,7 +93,7 @@ async function openReplayer(
   return {
     executions,
     plan: async (tenantId) =>
-      planReplay(tenantId, await registry.getTenant(tenantId), executions, { force, now: () => new Date() }),
+      planReplay(tenantId, await registry.getTenant(tenantId), executions, { force, now: () => target.now() }),
 
     async carryOut(plan) {
       const { action, executionArn = '', redriveCount = 0 } = plan;

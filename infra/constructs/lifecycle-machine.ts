@@ -12,7 +12,7 @@ import {
 import { Construct } from 'constructs';
 import type { FunctionOf } from '../../state-machines/step';
 import type { Permission } from '../../tasks/shared/contract';
-import { stateMachineName } from '../../tasks/shared/names';
+import { stateMachineLogGroupName, stateMachineName } from '../../tasks/shared/names';
 import type { OperationName } from '../../tasks/shared/tenant';
 import type { StageConfig } from '../config';
 import { LeastPrivilegeRole, TRACING } from './least-privilege-role';
@@ -48,8 +48,7 @@ export class LifecycleMachine extends Construct {
     });
 
     const logGroup = new LogGroup(this, 'Logs', {
-      // Vended logs share one resource policy; names outside this prefix fill it up [bp-cwl].
-      logGroupName: `/aws/vendedlogs/states/${name}`,
+      logGroupName: stateMachineLogGroupName(config.app, operation),
       retention: config.operationalLogDays as number as RetentionDays,
       removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });

@@ -20,6 +20,7 @@ import { Dashboard } from '../constructs/dashboard';
 import { LifecycleMachine, type LifecycleMachineProps } from '../constructs/lifecycle-machine';
 import type { MetricSources } from '../constructs/metrics';
 import { OutcomeRecording } from '../constructs/outcome-recording';
+import { SavedQueries } from '../constructs/saved-queries';
 import { ScheduledTask } from '../constructs/scheduled-task';
 import { bundleTasks } from '../constructs/task-bundle';
 import { TaskFunction } from '../constructs/task-function';
@@ -131,6 +132,7 @@ export class LifecycleStack extends Stack {
     };
     const { alarms, topic } = new Alarms(this, 'Alarms', { config, sources });
     new Dashboard(this, 'Watch', { config, sources, alarms, queues: DEAD_LETTER_QUEUES.map(({ name }) => name) });
+    new SavedQueries(this, 'SavedQueries', config);
 
     this.output({
       RequestOperationFunctionName: taskFunctionName(config.app, requestOperation.name),

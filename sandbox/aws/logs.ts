@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import type { LogGroupClass } from '@aws-sdk/client-cloudwatch-logs';
 import type { KeyAccess } from './kms';
 import { groupOperations } from './logs/group-operations';
-import { type LogGroup, LogStore } from './logs/store';
+import { queryOperations } from './logs/query-operations';
+import { type LogGroup, LogStore, type QueryDefinition } from './logs/store';
 import { streamOperations } from './logs/stream-operations';
 import type { Estate, JsonService } from './service';
 
@@ -25,6 +27,8 @@ export interface Logs {
   readonly service: JsonService;
   /** Makes a log group without a call; returns its ARN without :*. */
   createLogGroup(group: NewLogGroup): string;
+  /** Saves a query without a call; returns its id. */
+  saveQuery(query: Omit<QueryDefinition, 'queryDefinitionId'>): string;
   /** Writes lines as Lambda and Step Functions do: the stream, and the group if it is missing, are made on the way. */
   append(logGroup: string, stream: string, message: string): void;
   /** Messages of all streams by time; empty when there is no such group. */
@@ -45,7 +49,7 @@ export function createLogs(estate: Estate, { kms, groupQuota = 1_000_000 }: Logs
       name: 'logs',
       targetPrefix: 'Logs_20140328',
       version: '1.1',
-      operations: { ...groupOperations(store, kms, groupQuota), ...streamOperations(store) },
+      operations: { ...groupOperations(store, kms, groupQuota), ...streamOperations(store), ...queryOperations(store) },
     },
 
     createLogGroup({ name, retentionInDays, kmsKeyId, tags = {}, logGroupClass, deletionProtection = false }) {
@@ -55,6 +59,12 @@ export function createLogs(estate: Estate, { kms, groupQuota = 1_000_000 }: Logs
       group.isProtected = deletionProtection;
       for (const [tag, value] of Object.entries(tags)) group.tags.set(tag, value);
       return store.arnOf(group);
+    },
+
+    saveQuery(query) {
+      const queryDefinitionId = randomUUID();
+      store.queryDefinitions.set(queryDefinitionId, { queryDefinitionId, ...query });
+      return queryDefinitionId;
     },
 
     append(logGroup, streamName, message) {
@@ -73,6 +83,9 @@ export function createLogs(estate: Estate, { kms, groupQuota = 1_000_000 }: Logs
 
     group: (name) => store.groups.get(name),
     groups: () => [...store.groups.values()],
-    reset: () => store.groups.clear(),
+    reset() {
+      store.groups.clear();
+      store.queryDefinitions.clear();
+    },
   };
 }

@@ -541,10 +541,23 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
   'AWS::CloudWatch::CompositeAlarm': observed('AWS::CloudWatch::CompositeAlarm', 'AlarmName', alarm),
   'AWS::CloudWatch::Dashboard': observed('AWS::CloudWatch::Dashboard', 'DashboardName', nameOnly),
   'AWS::Logs::MetricFilter': observed('AWS::Logs::MetricFilter', 'FilterName', nameOnly),
-  'AWS::Logs::QueryDefinition': observed('AWS::Logs::QueryDefinition', 'Name', (name) => ({
-    ref: name,
-    attributes: { QueryDefinitionId: name },
-  })),
+  'AWS::Logs::QueryDefinition': (properties, target, placement) => {
+    const { QueryString, LogGroupNames = [], Parameters } = properties;
+    return observed('AWS::Logs::QueryDefinition', 'Name', (name) => {
+      const id = target.services.logs.saveQuery({
+        name,
+        queryString: QueryString,
+        logGroupNames: LogGroupNames,
+        ...(Parameters !== undefined && {
+          parameters: (Parameters as { Name: string; Description?: string }[]).map(({ Name, Description }) => ({
+            name: Name,
+            ...(Description !== undefined && { description: Description }),
+          })),
+        }),
+      });
+      return { ref: id, attributes: { QueryDefinitionId: id } };
+    })(properties, target, placement);
+  },
   'AWS::SNS::Topic': observed('AWS::SNS::Topic', 'TopicName', (name, target) => {
     const arn = arnOf(target, 'sns', name);
     return { ref: arn, attributes: { TopicArn: arn, TopicName: name } };

@@ -71,6 +71,10 @@ export const archiveDeadLetterQueueName = (app: App): string => `${archiveQueueN
 export const archiveRuleName = (app: App): string => `${appId(app)}-archive-execution`;
 export const stateMachineName = (app: App, operation: OperationName): string => `${appId(app)}-${operation}-tenant`;
 
+/** Vended logs share one resource policy; names outside this prefix fill it up [bp-cwl]. */
+export const stateMachineLogGroupName = (app: App, operation: OperationName): string =>
+  `/aws/vendedlogs/states/${stateMachineName(app, operation)}`;
+
 /** Step Functions allows 80 characters in an execution name [client-sfn, StartExecution]. */
 const REQUEST_ID_IN_NAME = 26;
 

@@ -32,12 +32,23 @@ export interface NewEvent {
   readonly message: string;
 }
 
+/** A saved Logs Insights query. */
+export interface QueryDefinition {
+  readonly queryDefinitionId: string;
+  readonly name: string;
+  readonly queryString: string;
+  readonly logGroupNames: readonly string[];
+  readonly parameters?: readonly { readonly name: string; readonly description?: string }[];
+}
+
 const DAY = 24 * 60 * 60 * 1000;
 
 /** All log groups of the account. Events older than their group's retention are not shown any more. */
 export class LogStore {
   readonly estate: Estate;
   readonly groups = new Map<string, LogGroup>();
+  /** By id. */
+  readonly queryDefinitions = new Map<string, QueryDefinition>();
   #sequence = 0;
 
   constructor(estate: Estate) {
