@@ -44,10 +44,12 @@ export async function reconcileArchive(_event: unknown, scope: Scope, budgetMs =
     if (done === 'archived') archived += 1;
     if (done === undefined || done === false || done === 'forgotten') unarchived.push(execution);
   }
-  const oldest = Math.min(...unarchived.map(({ stopDate }) => stopDate?.getTime() ?? Infinity), now().getTime());
+  const today = now().getTime();
+  // They are sorted by their ends.
+  const oldest = unarchived[0]?.stopDate?.getTime() ?? today;
   measure({
     [METRICS.unarchivedExecutions]: unarchived.length,
-    [METRICS.oldestUnarchived]: (now().getTime() - oldest) / DAY_MS,
+    [METRICS.oldestUnarchived]: (today - oldest) / DAY_MS,
   });
 
   const { extended, left, broken } = await extendChains(scope, hasTime);
