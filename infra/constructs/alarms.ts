@@ -5,14 +5,16 @@ import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
+import { reconcileArchive } from '../../tasks/audit-archive/contract';
 import { observeEstate } from '../../tasks/estate/contract';
 import { REDRIVE_WARNING_DAYS } from '../../tasks/estate/observation';
 import { TENANT_RESOURCES } from '../../tasks/resources';
-import { ThrottledError } from '../../tasks/shared/errors';
+import { AuditChainBrokenError, ThrottledError } from '../../tasks/shared/errors';
 import { METRICS } from '../../tasks/shared/metrics';
 import { appId } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 import {
+  DAILY,
   functionThrottles,
   gauge,
   lowest,
@@ -61,6 +63,9 @@ export const DEAD_LETTER_QUEUES: readonly { name: string; meaning: string }[] = 
     meaning: 'The end of an execution could not be recorded on its tenant; the event waits in a queue.',
   },
 ];
+
+/** Step Functions forgets an execution 90 days after its end; the last ten are for whoever has to repair the archive. */
+const ARCHIVE_DEADLINE_DAYS = 80;
 
 /** Every alarm there is. */
 export const ALARMS: readonly AlarmDefinition[] = [
@@ -141,6 +146,37 @@ export const ALARMS: readonly AlarmDefinition[] = [
     threshold: 1,
     below: true,
     periods: { bad: 3, of: 3 },
+    silence: 'bad',
+  },
+  {
+    name: 'archive-behind',
+    meaning: 'An execution that ended more than a day ago is not in the audit archive, and could not be put there.',
+    metric: (sources) => gauge(sources, METRICS.oldestUnarchived, { period: DAILY }),
+    threshold: 1,
+    silence: 'unchanged',
+  },
+  {
+    name: 'archive-deadline',
+    meaning: `An execution that ended ${ARCHIVE_DEADLINE_DAYS} days ago is not in the audit archive; Step Functions forgets it after 90 days.`,
+    metric: (sources) => gauge(sources, METRICS.oldestUnarchived, { period: DAILY }),
+    threshold: ARCHIVE_DEADLINE_DAYS,
+    silence: 'unchanged',
+  },
+  {
+    name: 'audit-chain-broken',
+    meaning:
+      'A record of a tenant’s audit chain is missing or was altered: somebody has written or deleted in the audit bucket.',
+    metric: (sources) => taskRuns(sources, { outcome: new AuditChainBrokenError('').name }, QUARTER),
+    threshold: 1,
+    silence: 'fine',
+  },
+  {
+    name: 'archive-not-reconciled',
+    meaning: 'For two days nobody has looked whether all ended executions are in the audit archive.',
+    metric: (sources) => taskRuns(sources, { step: reconcileArchive.stateName, outcome: 'Success' }, DAILY),
+    threshold: 1,
+    below: true,
+    periods: { bad: 2, of: 2 },
     silence: 'bad',
   },
   ...DEAD_LETTER_QUEUES.map(

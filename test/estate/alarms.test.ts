@@ -1,5 +1,7 @@
+import { DeleteObjectCommand, ListObjectVersionsCommand, S3Client } from '@aws-sdk/client-s3';
 import { ALARMS } from '../../infra/constructs/alarms';
 import { onboardToTheEnd } from '../../sandbox/requests';
+import { chainPrefix } from '../../tasks/shared/names';
 import { aRequest, useApp, withoutPausesOfTheSdk } from '../lifecycle/app-under-test';
 import { emittedMetrics, fireAllSchedules, metricId } from './emitted-metrics';
 
@@ -44,7 +46,20 @@ beforeAll(async () => {
   app().faults.add({ operation: 'CreateAlias', when: 'before', effect: { kind: 'throttle' }, times: 3 });
   await onboardToTheEnd(app(), aRequest({ tenantId: 'acme', tier: 'premium' }));
   await fireAllSchedules(app());
+  await removeAuditChain('acme');
+  await app().clock.advance(2 * 86_400_000);
+  await fireAllSchedules(app());
 });
+
+/** As somebody might who may bypass GOVERNANCE mode. */
+async function removeAuditChain(tenantId: string): Promise<void> {
+  const s3 = new S3Client({ ...app().clientConfig, forcePathStyle: true });
+  const Bucket = app().output('AuditBucketName');
+  const { Versions = [] } = await s3.send(new ListObjectVersionsCommand({ Bucket, Prefix: chainPrefix(tenantId) }));
+  for (const { Key, VersionId } of Versions)
+    await s3.send(new DeleteObjectCommand({ Bucket, Key, VersionId, BypassGovernanceRetention: true }));
+  s3.destroy();
+}
 
 describe('the deployed alarms', () => {
   it.each(ALARMS.map(({ name }) => [name]))('%s watches metrics that somebody emits', (name) => {

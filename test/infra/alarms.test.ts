@@ -44,7 +44,9 @@ describe('every alarm', () => {
   it('treats silence as bad only where a scheduled task has fallen silent', () => {
     const breaching = alarmsOf('prod').filter(({ TreatMissingData }) => TreatMissingData === 'breaching');
 
-    expect(breaching.map(({ AlarmName }) => AlarmName)).toEqual(['tenant-lifecycle-prod-estate-not-observed']);
+    expect(breaching.map(({ AlarmName }) => AlarmName)).toEqual(
+      ['estate-not-observed', 'archive-not-reconciled'].map((name) => `tenant-lifecycle-prod-${name}`),
+    );
   });
 
   it('has a rule behind it that makes its task speak', () => {
