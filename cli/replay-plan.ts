@@ -136,4 +136,5 @@ async function wayOf(
 const TOO_LITTLE: Readonly<Record<string, string>> = {
   VerificationFailedError: 'a redrive would only verify again; a new execution repairs every resource first',
   [STOPPED_BY_APP.holdShortened]: 'a redrive would sleep until the old end of the hold',
+  [STOPPED_BY_APP.suspendedAgain]: 'a redrive would not block the tenant again',
 };

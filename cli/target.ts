@@ -2,6 +2,8 @@ import type { HistoryEvent, SFNClient } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
 import { APP_NAME, lifecycleStackName, STAGES } from '../infra/config';
 import type { ReadArchive } from '../tasks/audit-archive/read-archive';
+import { retireOrphanedKey } from '../tasks/doctor/contract';
+import { DoctorReport } from '../tasks/doctor/finding';
 import { requestOperation } from '../tasks/lifecycle/contract';
 import { changeHold } from '../tasks/lifecycle/offboarding-contract';
 import { isNamed, mapAwsError } from '../tasks/shared/aws-errors';
@@ -28,6 +30,7 @@ export type TargetOptions = z.output<typeof TargetOptions>;
 
 export type OperationRequest = z.output<typeof requestOperation.input>;
 export type HoldChange = z.output<typeof changeHold.input>;
+export type RetireRequest = z.output<typeof retireOrphanedKey.input>;
 export type HoldAnswer = z.output<typeof HoldAnswer>;
 export type Answer = z.output<typeof Answer>;
 
@@ -48,6 +51,12 @@ export interface Target {
   requestOperation(request: OperationRequest, repeat: string): Promise<Answer>;
   /** Invokes the change-hold function. @param repeat as above */
   changeHold(change: HoldChange, repeat: string): Promise<HoldAnswer>;
+  /** Examines one tenant or all of them, which only reads: starts the machine. Answers the execution's ARN. */
+  startExamination(request: { readonly tenantId?: string }, name: string): Promise<string>;
+  /** What an examination has found. */
+  doctorReport(key: string): Promise<DoctorReport>;
+  /** Invokes the function that schedules the deletion of an orphaned key, if it is one. @param repeat as above */
+  retireOrphanedKey(request: RetireRequest, repeat: string): Promise<z.output<typeof retireOrphanedKey.output>>;
   /** Returns a function that answers the events which were recorded since its last call, oldest first. */
   historyOf(executionArn: string): () => Promise<readonly HistoryEvent[]>;
   /** The time there: the sandbox has its own. */
@@ -117,6 +126,33 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     requestOperation: (request, repeat) => invoke('RequestOperationFunctionName', request, Answer, repeat),
 
     changeHold: (change, repeat) => invoke('ChangeHoldFunctionName', change, HoldAnswer, repeat),
+
+    async startExamination(request, name) {
+      const { SFNClient, StartExecutionCommand } = await import('@aws-sdk/client-sfn');
+      const stateMachineArn = output('ExamineTenantsStateMachineArn');
+      const { executionArn = '' } = await calling('states:StartExecution', REPEAT_COMMAND, () =>
+        new SFNClient(settings).send(
+          new StartExecutionCommand({ stateMachineArn, name, input: JSON.stringify(request) }),
+        ),
+      );
+      return executionArn;
+    },
+
+    async doctorReport(Key) {
+      const { GetObjectCommand, S3Client } = await import('@aws-sdk/client-s3');
+      const text = await calling('s3:GetObject', REPEAT_COMMAND, async () => {
+        // A sandbox has no names per bucket.
+        const client = new S3Client({ ...settings, forcePathStyle: options.target === 'sandbox' });
+        const { Body } = await client.send(new GetObjectCommand({ Bucket: output('AuditBucketName'), Key }));
+        return (await Body?.transformToString()) ?? '';
+      });
+      const report = z.safeParse(DoctorReport, json(text));
+      if (report.success) return report.data;
+      throw new UnknownOutcomeError(`${Key} is no report of this version`, REPEAT_COMMAND);
+    },
+
+    retireOrphanedKey: (request, repeat) =>
+      invoke('RetireOrphanedKeyFunctionName', request, retireOrphanedKey.output, repeat),
 
     historyOf(executionArn) {
       const read = historyReader(executionArn, settings);

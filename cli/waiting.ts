@@ -112,7 +112,7 @@ const POLL_MS = 500;
 
 /** The tenant's status follows the end of a failed execution through EventBridge, usually within a second. */
 async function settled(send: () => Promise<Answer>, ending: Ending, { underWay }: Operation): Promise<Answer> {
-  const recorded = ending.status === 'SUCCEEDED' || ending.error === STOPPED_BY_APP.holdShortened;
+  const recorded = ending.status === 'SUCCEEDED' || SUPERSEDED.includes(ending.error ?? '');
   for (let left = SETTLE_ATTEMPTS; ; left -= 1) {
     const answer = await send();
     if (recorded || left <= 1 || !underWay.some((status) => status === answer.status)) return answer;
@@ -121,6 +121,9 @@ async function settled(send: () => Promise<Answer>, ending: Ending, { underWay }
 }
 
 const SETTLE_ATTEMPTS = 20;
+
+/** A successor goes on with the tenant. */
+const SUPERSEDED: readonly string[] = [STOPPED_BY_APP.holdShortened, STOPPED_BY_APP.suspendedAgain];
 
 /** What the outcome recorder writes on the tenant, from the same history. */
 export function failureIn({ status, error, cause, events }: Ending, executionArn: string) {

@@ -1,4 +1,5 @@
 import { ARCHIVE_CONTRACTS } from '../tasks/audit-archive/contract';
+import { DOCTOR_CONTRACTS } from '../tasks/doctor/contract';
 import { ESTATE_CONTRACTS } from '../tasks/estate/contract';
 import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
 import { OFFBOARDING_CONTRACTS } from '../tasks/lifecycle/offboarding-contract';
@@ -13,4 +14,5 @@ export const CONTRACTS: readonly TaskContract[] = [
   ...OFFBOARDING_CONTRACTS,
   ...ESTATE_CONTRACTS,
   ...ARCHIVE_CONTRACTS,
+  ...DOCTOR_CONTRACTS,
 ];

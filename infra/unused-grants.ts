@@ -17,21 +17,28 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     'S3 may have to open the bucket key it has made for the audit bucket; the sandbox makes a new data key for each object',
     'audit key',
   ),
+  ...['*-tenant', 'examine-tenants'].flatMap((role) =>
+    grants(
+      role,
+      [
+        'logs:CreateLogDelivery',
+        'logs:DeleteLogDelivery',
+        'logs:DescribeLogGroups',
+        'logs:DescribeResourcePolicies',
+        'logs:GetLogDelivery',
+        'logs:ListLogDeliveries',
+        'logs:PutResourcePolicy',
+        'logs:UpdateLogDelivery',
+        'xray:GetSamplingRules',
+        'xray:GetSamplingTargets',
+      ],
+      'Step Functions’ own, for the machine’s log and traces; the sandbox writes the log itself',
+    ),
+  ),
   ...grants(
-    '*-tenant',
-    [
-      'logs:CreateLogDelivery',
-      'logs:DeleteLogDelivery',
-      'logs:DescribeLogGroups',
-      'logs:DescribeResourcePolicies',
-      'logs:GetLogDelivery',
-      'logs:ListLogDeliveries',
-      'logs:PutResourcePolicy',
-      'logs:UpdateLogDelivery',
-      'xray:GetSamplingRules',
-      'xray:GetSamplingTargets',
-    ],
-    'Step Functions’ own, for the machine’s log and traces; the sandbox writes the log itself',
+    'examine-tenants',
+    ['states:StartExecution', 'states:DescribeExecution', 'states:RedriveExecution', 'states:StopExecution'],
+    'Step Functions’ own, for the children of a Map Run; the sandbox runs them itself',
   ),
   ...grants(
     'knowledge-base',
@@ -60,12 +67,20 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     'S3 may open a data key it has just made; the sandbox does not',
     'tenant keys',
   ),
-  ...['provision-storage-prefix', 'verify-tenant'].flatMap((role) =>
-    grants(
-      role,
-      ['s3:ListBucket'],
-      'lets S3 say “not found” if it asks with the key as prefix, which AWS does not document; the sandbox asks without',
-    ),
+  ...grants(
+    'provision-storage-prefix',
+    ['s3:ListBucket'],
+    'lets S3 say “not found” if it asks with the key as prefix, which AWS does not document; the sandbox asks without',
+  ),
+  ...grants(
+    'examine-tenant',
+    ['cognito-idp:AdminGetUser'],
+    'shared with verify-tenant, which looks at the first admin of a tenant that is not ACTIVE yet',
+  ),
+  ...grants(
+    'retire-orphaned-key',
+    ['kms:EnableKey'],
+    'gives a key back that an onboarding took while it was being retired',
   ),
   ...['suspend-users', 'destroy-user-group'].flatMap((role) =>
     grants(role, ['cognito-idp:DescribeUserPool'], 'asked when a group is gone already: its pool must not be'),
@@ -96,7 +111,15 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     'the API reference asks for it “always”, also where every object is deleted by its version; the sandbox does not',
   ),
   ...grants('seal-audit-log', ['s3:GetObject'], 'reads back the evidence that an earlier attempt has written'),
-  ...grants('claim-reinstatement', ['states:DescribeExecution'], 'asks whether the owner of a lease still runs'),
+  ...['claim-reinstatement', 'examine-account', 'retire-orphaned-key'].flatMap((role) =>
+    grants(role, ['states:DescribeExecution'], 'asks whether the owner of a lease still runs'),
+  ),
+  ...grants(
+    'summarize-examination',
+    ['kms:Decrypt'],
+    'every task gets the registry’s key; this one reads objects only',
+    'table keys',
+  ),
   ...grants('record-outcome', ['sqs:SendMessage'], 'Lambda’s own, for events that failed for good'),
 ];
 

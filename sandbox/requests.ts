@@ -61,7 +61,7 @@ function started(answer: unknown): Answer & { executionArn: string } {
 
 /** Sends a change to the change-hold function. */
 export async function changeHold(sandbox: Sandbox, change: Readonly<Record<string, unknown>>): Promise<unknown> {
-  return await invoke(sandbox, sandbox.output('ChangeHoldFunctionName'), change);
+  return await invoke(sandbox, 'ChangeHoldFunctionName', change);
 }
 
 /** Resolves when the execution sleeps in a Wait state, or has ended. */
@@ -83,10 +83,21 @@ export async function onboard(sandbox: Sandbox, request: OnboardRequest): Promis
 
 /** Sends anything at all to the front door. */
 export async function invokeFrontDoor(sandbox: Sandbox, payload: unknown): Promise<unknown> {
-  return await invoke(sandbox, sandbox.output('RequestOperationFunctionName'), payload);
+  return await invoke(sandbox, 'RequestOperationFunctionName', payload);
 }
 
-async function invoke(sandbox: Sandbox, FunctionName: string, payload: unknown): Promise<unknown> {
+/** Examines one tenant, or all of them and the account. */
+export async function examine(sandbox: Sandbox, tenantId?: string): Promise<Description> {
+  const { executionArn } = sandbox.machines.start({
+    stateMachineArn: sandbox.output('ExamineTenantsStateMachineArn'),
+    input: JSON.stringify(tenantId === undefined ? {} : { tenantId }),
+  });
+  return await sandbox.machines.settled(executionArn);
+}
+
+/** @param output output of the stack that names the function */
+export async function invoke(sandbox: Sandbox, output: string, payload: unknown): Promise<unknown> {
+  const FunctionName = sandbox.output(output);
   const client = clients.get(sandbox) ?? new LambdaClient(sandbox.clientConfig);
   clients.set(sandbox, client);
   const { Payload, FunctionError } = await client.send(

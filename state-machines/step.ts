@@ -62,7 +62,8 @@ export function claim(scope: Construct, contract: Step, functionOf: FunctionOf):
 /** Where a task's answer goes. */
 type Placement = Pick<LambdaInvokeJsonPathProps, 'resultSelector' | 'resultPath' | 'outputPath'>;
 
-function invoke(
+/** A step with whatever input and output; those behind a claim are made by step(). */
+export function invoke(
   scope: Construct,
   contract: Step,
   functionOf: FunctionOf,

@@ -14,6 +14,7 @@ import {
   suspendEncryptionKey,
   verifyEncryptionKeyPermissions,
 } from './encryption-key/contract';
+import { KEY_POLICY_ENVIRONMENT } from './encryption-key/key-policy';
 import {
   DELETION_POLL_SECONDS,
   destroyKnowledgeBase,
@@ -75,7 +76,7 @@ export const RESOURCES = [
   {
     type: ENCRYPTION_KEY,
     provision: provisionEncryptionKey,
-    verify: { environment: [], permissions: verifyEncryptionKeyPermissions },
+    verify: { environment: KEY_POLICY_ENVIRONMENT, permissions: verifyEncryptionKeyPermissions },
     quota: 'AWS KMS keys per account and Region',
   },
   {
@@ -106,7 +107,10 @@ export const RESOURCES = [
     after: VECTOR_INDEX,
     tiers: ['premium'],
     pollSeconds: POLL_SECONDS,
-    verify: { environment: ['DATA_BUCKET'], permissions: verifyKnowledgeBasePermissions },
+    verify: {
+      environment: ['DATA_BUCKET', 'VECTOR_DOMAIN_ARN', 'KNOWLEDGE_BASE_ROLE_ARN', 'EMBEDDING_MODEL_ARN'],
+      permissions: verifyKnowledgeBasePermissions,
+    },
     quota: 'Bedrock knowledge bases per account and Region',
   },
   {
@@ -121,7 +125,10 @@ export const RESOURCES = [
     type: AUDIT_LOG,
     provision: provisionAuditLog,
     after: ENCRYPTION_KEY,
-    verify: { environment: ['AUDIT_KEY_ARN', 'AUDIT_RETENTION_DAYS'], permissions: verifyAuditLogPermissions },
+    verify: {
+      environment: ['AUDIT_KEY_ARN', 'AUDIT_RETENTION_DAYS', 'AUDIT_DELETION_PROTECTION'],
+      permissions: verifyAuditLogPermissions,
+    },
   },
 ] as const satisfies readonly TenantResource[];
 

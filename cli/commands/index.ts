@@ -1,6 +1,7 @@
 import type { TenantCommand } from '../command';
 import { auditVerify } from './audit';
 import { auditQuery } from './audit-query';
+import { doctor } from './doctor';
 import { executions } from './executions';
 import { holdCancel, holdExtend, holdLegal, holdSet } from './hold';
 import { list } from './list';
@@ -16,6 +17,7 @@ export const COMMANDS: readonly TenantCommand[] = [
   list,
   executions,
   replay,
+  doctor,
   offboard,
   offboardApprove,
   holdExtend,

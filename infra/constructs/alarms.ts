@@ -188,6 +188,13 @@ export const ALARMS: readonly AlarmDefinition[] = [
       silence: 'fine',
     }),
   ),
+  {
+    name: 'orphaned-key',
+    meaning: 'A KMS key that this app made belongs to no tenant.',
+    metric: (sources) => gauge(sources, METRICS.orphanedKeys, { period: DAILY }),
+    threshold: 1,
+    silence: 'unchanged',
+  },
 ];
 
 const SILENCE: Readonly<Record<AlarmDefinition['silence'], TreatMissingData>> = {

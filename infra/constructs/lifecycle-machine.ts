@@ -12,17 +12,18 @@ import {
 import { Construct } from 'constructs';
 import type { FunctionOf } from '../../state-machines/step';
 import type { Permission } from '../../tasks/shared/contract';
-import { stateMachineLogGroupName, stateMachineName } from '../../tasks/shared/names';
-import type { OperationName } from '../../tasks/shared/tenant';
+import { stateMachineLogGroupName } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 import { LeastPrivilegeRole, TRACING } from './least-privilege-role';
 
 export interface LifecycleMachineProps {
   readonly config: StageConfig;
   readonly functionOf: FunctionOf;
-  readonly operation: OperationName;
+  readonly name: string;
   readonly comment: string;
   readonly timeout: Duration;
+  /** Of the machine's role, beside calling its functions. @default none */
+  readonly permissions?: readonly Permission[];
   /** Builds the definition from the functions of its steps. */
   define(scope: Construct, functionOf: FunctionOf): IChainable;
 }
@@ -34,11 +35,10 @@ export class LifecycleMachine extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { config, functionOf, operation, comment, timeout, define }: LifecycleMachineProps,
+    { config, functionOf, name, comment, timeout, permissions = [], define }: LifecycleMachineProps,
   ) {
     super(scope, id);
     const { partition, region, account } = Stack.of(this);
-    const name = stateMachineName(config.app, operation);
 
     const called = new Set<IFunction>();
     const definition = define(this, (contract) => {
@@ -48,7 +48,7 @@ export class LifecycleMachine extends Construct {
     });
 
     const logGroup = new LogGroup(this, 'Logs', {
-      logGroupName: stateMachineLogGroupName(config.app, operation),
+      logGroupName: stateMachineLogGroupName(name),
       retention: config.operationalLogDays as number as RetentionDays,
       removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
@@ -63,6 +63,7 @@ export class LifecycleMachine extends Construct {
       }),
       permissions: [
         { actions: ['lambda:InvokeFunction'], resources: [...called].map(({ functionArn }) => functionArn) },
+        ...permissions,
         LOG_DELIVERY,
         TRACING,
         SAMPLING,
@@ -80,6 +81,8 @@ export class LifecycleMachine extends Construct {
       logs: { destination: logGroup, level: LogLevel.ALL, includeExecutionData: true },
       removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
+    // What CDK would grant for a Map Run on its own; the role has it from `permissions`.
+    this.stateMachine.node.tryRemoveChild('DistributedMapPolicy');
   }
 }
 

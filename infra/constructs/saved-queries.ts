@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import { LIFECYCLE_CONTRACTS } from '../../tasks/lifecycle/contract';
 import { OFFBOARDING_CONTRACTS } from '../../tasks/lifecycle/offboarding-contract';
 import { RESOURCE_VERBS, TENANT_RESOURCES } from '../../tasks/resources';
-import { stateMachineLogGroupName, taskFunctionName } from '../../tasks/shared/names';
+import { stateMachineLogGroupName, stateMachineName, taskFunctionName } from '../../tasks/shared/names';
 import { OPERATIONS } from '../../tasks/shared/tenant';
 import type { StageConfig } from '../config';
 import { QUERY_NAMES, SAVED_QUERIES, type SavedQuery, savedQueryName } from '../saved-queries';
@@ -23,7 +23,7 @@ export class SavedQueries extends Construct {
     ];
     const groups = {
       functions: steps.map(({ name }) => `/aws/lambda/${taskFunctionName(app, name)}`),
-      machines: OPERATIONS.map((operation) => stateMachineLogGroupName(app, operation)),
+      machines: OPERATIONS.map((operation) => stateMachineLogGroupName(stateMachineName(app, operation))),
     };
     if (groups.functions.length > GROUPS_PER_QUERY) {
       throw new Error(

@@ -7,6 +7,7 @@ import { offboardTenant } from '../../state-machines/offboard-tenant';
 import { onboardTenant } from '../../state-machines/onboard-tenant';
 import { reinstateTenant } from '../../state-machines/reinstate-tenant';
 import { archiveExecution, reconcileArchive } from '../../tasks/audit-archive/contract';
+import { retireOrphanedKey } from '../../tasks/doctor/contract';
 import { OBSERVATION_MINUTES, observeEstate } from '../../tasks/estate/contract';
 import { recordOutcome, requestOperation } from '../../tasks/lifecycle/contract';
 import { changeHold } from '../../tasks/lifecycle/offboarding-contract';
@@ -17,6 +18,7 @@ import { knowledgeBaseRoleName, lifecycleStackName, type StageConfig, vectorDoma
 import { Alarms, DEAD_LETTER_QUEUES } from '../constructs/alarms';
 import { AuditArchive } from '../constructs/audit-archive';
 import { Dashboard } from '../constructs/dashboard';
+import { Examination } from '../constructs/examination';
 import { LifecycleMachine, type LifecycleMachineProps } from '../constructs/lifecycle-machine';
 import type { MetricSources } from '../constructs/metrics';
 import { OutcomeRecording } from '../constructs/outcome-recording';
@@ -81,22 +83,23 @@ export class LifecycleStack extends Stack {
 
     const machine = (id: string, props: Omit<LifecycleMachineProps, 'config' | 'functionOf'>) =>
       new LifecycleMachine(this, id, { config, functionOf, ...props }).stateMachine;
+    const nameOf = (operation: OperationName) => stateMachineName(config.app, operation);
     const onboard = machine('OnboardTenant', {
-      operation: 'onboard',
+      name: nameOf('onboard'),
       define: onboardTenant,
       comment:
         'Onboards a tenant. Every step is safe to repeat; nothing is caught and nothing is undone: after a failure, redrive the execution.',
       timeout: SHORT,
     });
     const offboard = machine('OffboardTenant', {
-      operation: 'offboard',
+      name: nameOf('offboard'),
       define: offboardTenant,
       comment:
         'Blocks a tenant, holds, then destroys and proves it. Nothing is destroyed during the hold or under a legal hold; after a refusal or a failure, redrive the execution.',
       timeout: LONG,
     });
     const reinstate = machine('ReinstateTenant', {
-      operation: 'reinstate',
+      name: nameOf('reinstate'),
       define: reinstateTenant,
       comment:
         'Brings a tenant back whose offboarding is cancelled during its hold. After a failure, redrive the execution.',
@@ -133,6 +136,7 @@ export class LifecycleStack extends Stack {
     const { alarms, topic } = new Alarms(this, 'Alarms', { config, sources });
     new Dashboard(this, 'Watch', { config, sources, alarms, queues: DEAD_LETTER_QUEUES.map(({ name }) => name) });
     new SavedQueries(this, 'SavedQueries', config);
+    const examination = new Examination(this, 'Examination', { config, functionOf });
 
     this.output({
       RequestOperationFunctionName: taskFunctionName(config.app, requestOperation.name),
@@ -140,6 +144,8 @@ export class LifecycleStack extends Stack {
       OnboardTenantStateMachineArn: onboard.stateMachineArn,
       OffboardTenantStateMachineArn: offboard.stateMachineArn,
       ReinstateTenantStateMachineArn: reinstate.stateMachineArn,
+      ExamineTenantsStateMachineArn: examination.stateMachine.stateMachineArn,
+      RetireOrphanedKeyFunctionName: taskFunctionName(config.app, retireOrphanedKey.name),
       RegistryTableName: shared.registryTableName,
       DataTableName: shared.dataTableName,
       DataBucketName: shared.dataBucketName,

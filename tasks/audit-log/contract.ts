@@ -37,14 +37,18 @@ export const provisionAuditLog = defineContract({
   ],
 });
 
-export const verifyAuditLogPermissions = ({ partition, region, account }: Platform): readonly Permission[] => [
-  {
-    actions: ['logs:DescribeLogGroups'],
-    resources: [`arn:${partition}:logs:${region}:${account}:log-group:*`],
-    wildcardReason:
-      'DescribeLogGroups lists by prefix and cannot be narrowed to one group; it shows settings, no events.',
-  },
+export const verifyAuditLogPermissions = (platform: Platform): readonly Permission[] => [
+  logGroups(platform, ['logs:ListTagsForResource']),
+  listLogGroups(platform),
 ];
+
+/** Also for finding the groups of tenants that nobody knows. */
+export const listLogGroups = ({ partition, region, account }: Platform): Permission => ({
+  actions: ['logs:DescribeLogGroups'],
+  resources: [`arn:${partition}:logs:${region}:${account}:log-group:*`],
+  wildcardReason:
+    'DescribeLogGroups lists by prefix and cannot be narrowed to one group; it shows settings, no events.',
+});
 
 export const sealAuditLog = defineContract({
   name: 'seal-audit-log',

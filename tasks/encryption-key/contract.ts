@@ -12,6 +12,8 @@ import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/te
 
 export const ENCRYPTION_KEY = 'encryption-key';
 
+export const keyDescription = (tenantId: string): string => `Data of tenant ${tenantId}`;
+
 /** Keys that this app made: nothing else may be touched. */
 const ourKeys = ({ app, partition, region, account }: Platform, actions: readonly string[]): Permission => ({
   actions,
@@ -65,22 +67,27 @@ export const provisionEncryptionKey = defineContract({
       ],
       wildcardReason: 'One alias per tenant below the path of this app and stage.',
     },
-    // PutKeyPolicy is never called: CreateKey refuses (policy lockout safety check) a key whose policy its caller could
-    // not change afterwards. CreateAlias and UpdateAlias are authorized on the key as well as on the alias.
+    // CreateKey, too, asks for PutKeyPolicy: it refuses (policy lockout safety check) a key whose policy its caller could not
+    // change afterwards. CreateAlias and UpdateAlias are authorized on the key as well as on the alias.
     ourKeys(platform, [
       'kms:CreateAlias',
       'kms:UpdateAlias',
       'kms:EnableKey',
       'kms:EnableKeyRotation',
+      'kms:GetKeyPolicy',
       'kms:PutKeyPolicy',
     ]),
   ],
 });
 
-/** What verify.ts calls; granted to verify-tenant. */
-export const verifyEncryptionKeyPermissions = (platform: Platform): readonly Permission[] => [
+/** What verify.ts calls; granted to verify-tenant. Without the condition on the tag: a missing tag is one of the things to be found. */
+export const verifyEncryptionKeyPermissions = ({ partition, region, account }: Platform): readonly Permission[] => [
   LOOK,
-  ourKeys(platform, ['kms:ListResourceTags', 'kms:GetKeyRotationStatus']),
+  {
+    actions: ['kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListResourceTags'],
+    resources: [`arn:${partition}:kms:${region}:${account}:key/*`],
+    wildcardReason: 'Key ids are chosen by KMS; these calls show state, policy and tags, and use no key.',
+  },
 ];
 
 export const suspendEncryptionKey = defineContract({
@@ -138,3 +145,32 @@ export const destroyEncryptionKey = defineContract({
     },
   ],
 });
+
+/** Looking at a key from all sides, see orphans.ts. Reads only. */
+export const examineKeyPermissions = ({ partition, region, account }: Platform): readonly Permission[] => [
+  {
+    actions: ['kms:ListAliases'],
+    resources: ['*'],
+    wildcardReason: 'ListAliases has no resource-level permission; it shows names and ids.',
+  },
+  {
+    actions: ['kms:DescribeKey', 'kms:ListResourceTags', 'kms:GetKeyLastUsage'],
+    resources: [`arn:${partition}:kms:${region}:${account}:key/*`],
+    wildcardReason: 'Key ids are chosen by KMS; these calls show state, tags and the last use, and use no key.',
+  },
+];
+
+/** Finding orphaned keys among all keys. */
+export const orphanPermissions = (platform: Platform): readonly Permission[] => [
+  {
+    actions: ['kms:ListKeys'],
+    resources: ['*'],
+    wildcardReason: 'An orphaned key is found by listing all keys; the list shows ids.',
+  },
+  ...examineKeyPermissions(platform),
+];
+
+/** What retiring an orphan takes on top of that: only keys that carry the tag of this app and stage. */
+export const retireKeyPermissions = (platform: Platform): readonly Permission[] => [
+  ourKeys(platform, ['kms:DisableKey', 'kms:EnableKey', 'kms:ScheduleKeyDeletion']),
+];

@@ -25,12 +25,16 @@ export async function describeKey(KeyId: string): Promise<KeyMetadata | undefine
   }
 }
 
+export async function tagsOfKey(KeyId: string): Promise<ReadonlyMap<string, string>> {
+  const { Tags = [] } = await kms.send(new ListResourceTagsCommand({ KeyId }));
+  return new Map(Tags.map(({ TagKey = '', TagValue = '' }) => [TagKey, TagValue]));
+}
+
 /** Whether the key carries the tags with which this app and stage makes keys of the tenant. */
 export async function isTenantsKey(keyArn: string, tenantId: string, app: App): Promise<boolean> {
   try {
-    const { Tags = [] } = await kms.send(new ListResourceTagsCommand({ KeyId: keyArn }));
-    const value = (name: string) => Tags.find(({ TagKey }) => TagKey === name)?.TagValue;
-    return value(TENANT_TAG) === tenantId && value(MANAGED_BY_TAG) === appId(app);
+    const tags = await tagsOfKey(keyArn);
+    return tags.get(TENANT_TAG) === tenantId && tags.get(MANAGED_BY_TAG) === appId(app);
   } catch (error) {
     // AWS managed keys and keys deleted meanwhile do not show their tags: not ours.
     if (isNamed(error, 'AccessDeniedException', 'NotFoundException')) return false;
@@ -41,21 +45,12 @@ export async function isTenantsKey(keyArn: string, tenantId: string, app: App): 
 /** Every key with the tenant's tags, oldest first, the same order for every searcher. Reads the tags of all keys of the account. */
 export async function keysByTags(tenantId: string, app: App): Promise<readonly KeyMetadata[]> {
   const found: KeyMetadata[] = [];
-  let Marker: string | undefined;
-  do {
-    const page = await kms.send(new ListKeysCommand({ Limit: 1000, ...(Marker && { Marker }) }));
-    const keys = (page.Keys ?? []).flatMap(({ KeyArn }) => (KeyArn === undefined ? [] : [KeyArn]));
-    for (const batch of batches(keys, SEARCH_CONCURRENCY)) {
-      const matches = await Promise.all(
-        batch.map(async (keyArn) => ((await isTenantsKey(keyArn, tenantId, app)) ? keyArn : undefined)),
-      );
-      for (const keyArn of matches) {
-        const key = keyArn === undefined ? undefined : await describeKey(keyArn);
-        if (key !== undefined) found.push(key);
-      }
+  for await (const keyArns of pagesOfKeys()) {
+    for (const keyArn of await selected(keyArns, (arn) => isTenantsKey(arn, tenantId, app))) {
+      const key = await describeKey(keyArn);
+      if (key !== undefined) found.push(key);
     }
-    Marker = page.Truncated ? page.NextMarker : undefined;
-  } while (Marker !== undefined);
+  }
   const age = (key: KeyMetadata) => key.CreationDate?.getTime() ?? 0;
   return found.sort((a, b) => age(a) - age(b) || String(a.KeyId).localeCompare(String(b.KeyId)));
 }
@@ -76,6 +71,29 @@ export async function keysOfTenant(
   const tagged = entry?.phase === 'INTENT' ? await keysByTags(tenantId, app) : [];
   const keys = [known, ours ? aliased : undefined, ...tagged].filter((key) => key !== undefined);
   return [...new Map(keys.map((key) => [key.Arn, key])).values()];
+}
+
+/** ARNs of all keys of the account and Region, in any state, up to 1,000 at a time. */
+export async function* pagesOfKeys(): AsyncGenerator<readonly string[]> {
+  let Marker: string | undefined;
+  do {
+    const page = await kms.send(new ListKeysCommand({ Limit: 1000, ...(Marker && { Marker }) }));
+    yield (page.Keys ?? []).flatMap(({ KeyArn }) => (KeyArn === undefined ? [] : [KeyArn]));
+    Marker = page.Truncated ? page.NextMarker : undefined;
+  } while (Marker !== undefined);
+}
+
+/** Those of the keys that the question, which reads their tags, says yes to; a bounded number of questions at once. */
+export async function selected(
+  keyArns: readonly string[],
+  question: (keyArn: string) => Promise<boolean>,
+): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const batch of batches(keyArns, SEARCH_CONCURRENCY)) {
+    const answers = await Promise.all(batch.map(question));
+    found.push(...batch.filter((_, position) => answers[position]));
+  }
+  return found;
 }
 
 function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {

@@ -1,3 +1,6 @@
+import type { Environment } from '../shared/contract';
+import { canonicalJson } from '../shared/names';
+
 /** Administration without any cryptography: whoever administers keys cannot read with them. */
 const ADMINISTRATION = [
   'kms:CancelKeyDeletion',
@@ -81,4 +84,35 @@ export function keyPolicy({ partition, account, storageWriterRoleArn, knowledgeB
       },
     ],
   };
+}
+
+/** Variables from which a tenant key's policy is made. */
+export const KEY_POLICY_ENVIRONMENT = ['ACCOUNT_ID', 'STORAGE_WRITER_ROLE_ARN', 'KNOWLEDGE_BASE_ROLE_ARN'] as const;
+
+/** The policy of every tenant's key in this stage. */
+export const stageKeyPolicy = (env: Pick<Environment, (typeof KEY_POLICY_ENVIRONMENT)[number]>) =>
+  keyPolicy({
+    partition: env.STORAGE_WRITER_ROLE_ARN.split(':')[1] ?? 'aws',
+    account: env.ACCOUNT_ID,
+    storageWriterRoleArn: env.STORAGE_WRITER_ROLE_ARN,
+    knowledgeBaseRoleArn: env.KNOWLEDGE_BASE_ROLE_ARN,
+  });
+
+/** Whether two policies say the same: neither order nor a list of one counts. */
+export function isSamePolicy(actual: string | undefined, expected: object): boolean {
+  if (actual === undefined) return false;
+  try {
+    return canonicalJson(unordered(JSON.parse(actual))) === canonicalJson(unordered(expected));
+  } catch {
+    return false;
+  }
+}
+
+function unordered(value: unknown): unknown {
+  if (Array.isArray(value)) {
+    const members = value.map(unordered).sort((a, b) => (canonicalJson(a) < canonicalJson(b) ? -1 : 1));
+    return members.length === 1 ? members[0] : members;
+  }
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, unordered(member)]));
 }

@@ -4,8 +4,11 @@ import {
   DescribeKeyCommand,
   EnableKeyCommand,
   EnableKeyRotationCommand,
+  GetKeyPolicyCommand,
   type KeyMetadata,
   KMSClient,
+  PutKeyPolicyCommand,
+  TagResourceCommand,
   UpdateAliasCommand,
 } from '@aws-sdk/client-kms';
 import { isNamed } from '../shared/aws-errors';
@@ -23,9 +26,9 @@ import {
   TENANT_TAG,
 } from '../shared/names';
 import type { LedgerEntry } from '../shared/registry';
-import { provisionEncryptionKey as contract } from './contract';
-import { describeKey, isTenantsKey, keysByTags, kms } from './find-key';
-import { keyPolicy } from './key-policy';
+import { provisionEncryptionKey as contract, keyDescription } from './contract';
+import { describeKey, isTenantsKey, keysByTags, kms, tagsOfKey } from './find-key';
+import { isSamePolicy, stageKeyPolicy } from './key-policy';
 
 /** CreateKey has no client token: every arrival makes a key. */
 const kmsOnce = new KMSClient(UNREPEATABLE);
@@ -60,8 +63,12 @@ async function findOrCreate(
   scope: Scope,
 ): Promise<string> {
   if (entry?.phase === 'DONE' && entry.physicalId !== undefined) {
-    const key = await whenVisible(tenantId, () => kms.send(new DescribeKeyCommand({ KeyId: entry.physicalId })));
-    return usable(tenantId, key.KeyMetadata);
+    const KeyId = entry.physicalId;
+    await whenVisible(tenantId, () => ensureTags(tenantId, KeyId, scope));
+    const key = await whenVisible(tenantId, () => kms.send(new DescribeKeyCommand({ KeyId })));
+    const keyArn = await usable(tenantId, key.KeyMetadata);
+    await whenVisible(tenantId, () => ensurePolicy(keyArn, scope));
+    return keyArn;
   }
   const known = (await byAlias(tenantId, scope)) ?? (entry && (await byTags(tenantId, entry, scope)));
   if (known !== undefined) {
@@ -81,25 +88,35 @@ async function create(
   const intent = await scope.ledger.intend(attemptId, entry);
   const { KeyMetadata } = await kmsOnce.send(
     new CreateKeyCommand({
-      Description: `Data of tenant ${tenantId}`,
-      Policy: canonicalJson(
-        keyPolicy({
-          partition: executionArn.split(':')[1] ?? 'aws',
-          account: scope.env.ACCOUNT_ID,
-          storageWriterRoleArn: scope.env.STORAGE_WRITER_ROLE_ARN,
-          knowledgeBaseRoleArn: scope.env.KNOWLEDGE_BASE_ROLE_ARN,
-        }),
-      ),
-      Tags: [
-        { TagKey: TENANT_TAG, TagValue: tenantId },
-        { TagKey: MANAGED_BY_TAG, TagValue: appId(scope.app) },
-        { TagKey: ATTEMPT_TAG, TagValue: attemptId },
-      ],
+      Description: keyDescription(tenantId),
+      Policy: canonicalJson(stageKeyPolicy(scope.env)),
+      Tags: [...tagsFor(tenantId, scope), { TagKey: ATTEMPT_TAG, TagValue: attemptId }],
     }),
   );
   const keyArn = arnOf(tenantId, KeyMetadata);
   await scope.ledger.complete(keyArn, intent);
   return keyArn;
+}
+
+const tagsFor = (tenantId: string, { app }: Pick<Scope, 'app'>) => [
+  { TagKey: TENANT_TAG, TagValue: tenantId },
+  { TagKey: MANAGED_BY_TAG, TagValue: appId(app) },
+];
+
+/** Tags that somebody has removed from the ledger's key come back first: without them the tasks have no power over it. */
+async function ensureTags(tenantId: string, KeyId: string, scope: Scope): Promise<void> {
+  const tags = await tagsOfKey(KeyId);
+  const Tags = tagsFor(tenantId, scope);
+  if (Tags.some(({ TagKey, TagValue }) => tags.get(TagKey) !== TagValue))
+    await kms.send(new TagResourceCommand({ KeyId, Tags }));
+}
+
+/** A policy that was changed by hand, or that an older version of this app wrote, is made the stage's again. */
+async function ensurePolicy(KeyId: string, { env }: Scope): Promise<void> {
+  const { Policy } = await kms.send(new GetKeyPolicyCommand({ KeyId }));
+  const expected = stageKeyPolicy(env);
+  if (!isSamePolicy(Policy, expected))
+    await kms.send(new PutKeyPolicyCommand({ KeyId, Policy: canonicalJson(expected) }));
 }
 
 /** The key behind the tenant's alias, if it is the tenant's. */

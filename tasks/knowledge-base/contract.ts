@@ -25,8 +25,8 @@ const LIST: Permission = {
 };
 
 /** Without a condition on tags, which would turn "not found" and "somebody else's" into "access denied". */
-const look = ({ partition, region, account }: Platform): Permission => ({
-  actions: ['bedrock:GetKnowledgeBase'],
+const look = ({ partition, region, account }: Platform, actions: readonly string[]): Permission => ({
+  actions,
   resources: [`arn:${partition}:bedrock:${region}:${account}:knowledge-base/*`],
   wildcardReason: 'A knowledge base that is gone has no tag to compare; it reads settings, no documents.',
 });
@@ -59,7 +59,7 @@ export const provisionKnowledgeBase = defineContract({
       wildcardReason:
         'CreateKnowledgeBase has no resource before it ran; the condition demands the tag that marks it as ours.',
     },
-    look(platform),
+    look(platform, ['bedrock:GetKnowledgeBase', 'bedrock:ListTagsForResource']),
     knowledgeBases(platform, ['bedrock:CreateDataSource', 'bedrock:GetDataSource', 'bedrock:ListDataSources']),
     {
       actions: ['iam:PassRole'],
@@ -69,9 +69,14 @@ export const provisionKnowledgeBase = defineContract({
   ],
 });
 
+/** Without the condition on the tag: a missing tag is one of the things to be found. */
 export const verifyKnowledgeBasePermissions = (platform: Platform): readonly Permission[] => [
-  look(platform),
-  knowledgeBases(platform, ['bedrock:ListDataSources', 'bedrock:GetDataSource']),
+  look(platform, [
+    'bedrock:GetKnowledgeBase',
+    'bedrock:ListDataSources',
+    'bedrock:GetDataSource',
+    'bedrock:ListTagsForResource',
+  ]),
 ];
 
 /** Between two looks at a knowledge base that is being deleted. */
@@ -95,7 +100,7 @@ export const destroyKnowledgeBase = defineContract({
   environment: [],
   permissions: (platform) => [
     LIST,
-    look(platform),
+    look(platform, ['bedrock:GetKnowledgeBase']),
     knowledgeBases(platform, [
       'bedrock:DeleteKnowledgeBase',
       'bedrock:ListDataSources',

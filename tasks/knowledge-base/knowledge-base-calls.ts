@@ -4,6 +4,7 @@ import {
   GetDataSourceCommand,
   GetKnowledgeBaseCommand,
   type KnowledgeBase,
+  ListTagsForResourceCommand,
   paginateListDataSources,
   paginateListKnowledgeBases,
 } from '@aws-sdk/client-bedrock-agent';
@@ -30,6 +31,12 @@ export async function getKnowledgeBase(knowledgeBaseId: string): Promise<Knowled
     if (isNamed(error, 'ResourceNotFoundException')) return undefined;
     throw error;
   }
+}
+
+export async function tagsOf({
+  knowledgeBaseArn,
+}: Pick<KnowledgeBase, 'knowledgeBaseArn'>): Promise<Readonly<Record<string, string>>> {
+  return (await bedrock.send(new ListTagsForResourceCommand({ resourceArn: knowledgeBaseArn }))).tags ?? {};
 }
 
 /** A data source by name; names are not known to be unique within a knowledge base, the first one counts. */

@@ -1,4 +1,9 @@
-import { CreateDataSourceCommand, CreateKnowledgeBaseCommand, type KnowledgeBase } from '@aws-sdk/client-bedrock-agent';
+import {
+  CreateDataSourceCommand,
+  CreateKnowledgeBaseCommand,
+  type KnowledgeBase,
+  TagResourceCommand,
+} from '@aws-sdk/client-bedrock-agent';
 import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
@@ -17,7 +22,7 @@ import {
 import type { LedgerEntry } from '../shared/registry';
 import { FIELDS } from '../vector-index/contract';
 import { provisionKnowledgeBase as contract, READY_WITHIN_MINUTES } from './contract';
-import { bedrock, getDataSource, getKnowledgeBase, knowledgeBasesOfAccount } from './knowledge-base-calls';
+import { bedrock, getDataSource, getKnowledgeBase, knowledgeBasesOfAccount, tagsOf } from './knowledge-base-calls';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -27,8 +32,9 @@ type Scope = FencedScope<(typeof contract.environment)[number]>;
  */
 export async function provisionKnowledgeBase({ tenantId, executionArn }: TaskInput, scope: Scope) {
   const entry = await scope.ledger.read();
-  const known =
-    entry?.phase === 'DONE' && entry.physicalId !== undefined ? await getKnowledgeBase(entry.physicalId) : undefined;
+  const ledgered = entry?.phase === 'DONE' ? entry.physicalId : undefined;
+  if (ledgered !== undefined) await ensureTags(tenantId, ledgered, scope);
+  const known = ledgered === undefined ? undefined : await getKnowledgeBase(ledgered);
   const { id, knowledgeBase, since } = known?.knowledgeBaseId
     ? { id: known.knowledgeBaseId, knowledgeBase: known, since: entry?.since }
     : await ensureKnowledgeBase(tenantId, executionArn, entry?.phase === 'INTENT' ? entry : undefined, scope);
@@ -42,6 +48,20 @@ export async function provisionKnowledgeBase({ tenantId, executionArn }: TaskInp
   const ready = knowledgeBase.status === 'ACTIVE' && (await ensureDataSource(tenantId, id, scope));
   if (!ready) assertInTime(tenantId, id, since, scope.now());
   return { physicalId: id, ready };
+}
+
+/** Tags that somebody has removed come back first: without them the tasks have no power over their own knowledge base. */
+async function ensureTags(tenantId: string, id: string, { env, app }: Scope): Promise<void> {
+  const [, partition, , region, account] = env.VECTOR_DOMAIN_ARN.split(':');
+  const resourceArn = `arn:${partition}:bedrock:${region}:${account}:knowledge-base/${id}`;
+  const expected = { [TENANT_TAG]: tenantId, [MANAGED_BY_TAG]: appId(app) };
+  try {
+    const tags = await tagsOf({ knowledgeBaseArn: resourceArn });
+    if (Object.entries(expected).every(([name, value]) => tags[name] === value)) return;
+    await bedrock.send(new TagResourceCommand({ resourceArn, tags: expected }));
+  } catch (error) {
+    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
+  }
 }
 
 async function ensureKnowledgeBase(

@@ -12,6 +12,20 @@ export async function placesTaken({ client, table }: Registry): Promise<Readonly
   return Object.fromEntries(counters) as Record<string, number>;
 }
 
+export interface Capacity {
+  /** Places taken, by resource type. */
+  readonly taken: Readonly<Record<string, number>>;
+  /** Tenants whose places are being taken or given back. */
+  readonly pending: readonly string[];
+}
+
+export async function readCapacity({ client, table }: Registry): Promise<Capacity> {
+  const { Item = {} } = await client.send(new GetCommand({ TableName: table, Key: CAPACITY, ConsistentRead: true }));
+  const { pk: _pk, sk: _sk, pending, releasing, ...taken } = Item;
+  const ids = (set: unknown) => [...((set as Set<string> | undefined) ?? [])];
+  return { taken: taken as Record<string, number>, pending: [...ids(pending), ...ids(releasing)].sort() };
+}
+
 /** Whether the tenant's places were counted, but its onboarding died before its own record said so. */
 export async function isPending({ client, table }: Registry, tenantId: string): Promise<boolean> {
   const { Item } = await client.send(new GetCommand({ TableName: table, Key: CAPACITY, ConsistentRead: true }));

@@ -82,6 +82,7 @@ export async function changeHold(change: Change, scope: Scope) {
     ...(until && { until }),
   });
   if (change.change === 'set-hold' && until !== undefined) await wakeIfShortened(state, until, scope);
+  if (change.change === 'suspend-again') await replaceSleeper(state, 'suspendedAgain', scope);
 
   await registry.update(
     { tenantId, item: { operation: requestId } },
@@ -126,6 +127,9 @@ function planOf(change: Change, state: TenantState, recordedUntil: string | unde
   switch (change.change) {
     case 'set-legal-hold':
       return { set: { legalHold: state.legalHold ?? { by: change.requestedBy, reason: change.reason, since: at } } };
+    case 'suspend-again':
+      offboardingUnderHold(state);
+      return { set: {} };
     case 'release-legal-hold':
       return { set: { legalHold: undefined } };
     case 'approve-purge': {
@@ -179,23 +183,29 @@ function offboardingUnderHold({ tenantId, status, offboarding, purgeStartedAt }:
  * The sleeping execution knows the old end only; a successor sleeps until the new one. An extension needs no waking. The
  * same end again does: the first attempt may have died before it woke anybody.
  */
-async function wakeIfShortened(state: TenantState, until: string, { env }: Scope): Promise<void> {
-  const { tenantId, holdUntil, leaseOwner, generation, offboarding } = state;
-  if (
-    holdUntil === undefined ||
-    leaseOwner === undefined ||
-    offboarding === undefined ||
-    Date.parse(until) > Date.parse(holdUntil)
-  )
-    return;
+async function wakeIfShortened(state: TenantState, until: string, scope: Scope): Promise<void> {
+  const { holdUntil, leaseOwner } = state;
+  if (holdUntil === undefined || leaseOwner === undefined || Date.parse(until) > Date.parse(holdUntil)) return;
+  await replaceSleeper(state, 'holdShortened', scope);
+}
+
+/** Stops the execution that sleeps in the hold; its successor blocks the tenant again and sleeps until the end that STATE has then. */
+async function replaceSleeper(
+  { tenantId, leaseOwner, generation, offboarding }: TenantState,
+  why: 'holdShortened' | 'suspendedAgain',
+  { env }: Scope,
+): Promise<void> {
+  if (offboarding === undefined) return;
   try {
-    await sfn.send(
-      new StopExecutionCommand({
-        executionArn: leaseOwner,
-        error: STOPPED_BY_APP.holdShortened,
-        cause: `tenant ${tenantId}: a successor sleeps until ${until}`,
-      }),
-    );
+    if (leaseOwner !== undefined) {
+      await sfn.send(
+        new StopExecutionCommand({
+          executionArn: leaseOwner,
+          error: STOPPED_BY_APP[why],
+          cause: `tenant ${tenantId}: a successor takes over`,
+        }),
+      );
+    }
   } catch (error) {
     if (!isNamed(error, 'ExecutionDoesNotExist')) throw error;
   }

@@ -55,6 +55,14 @@ export const ReinstateRequest = z.strictObject({
   requestedBy: Principal,
 });
 
+/** Onboards a tenant once more, as it was asked for: every resource that is missing or altered is brought back. */
+export const RepairRequest = z.strictObject({
+  operation: z.literal('repair'),
+  tenantId: TenantId,
+  requestId: RequestId,
+  requestedBy: Principal,
+});
+
 /** Starts anew what an execution of an earlier request did not finish, where it cannot be redriven. */
 export const ReplayRequest = z.strictObject({
   operation: z.literal('replay'),
@@ -74,8 +82,8 @@ export const requestOperation = defineContract({
   entry: 'lifecycle/request-operation',
   input: oneOf(
     'operation',
-    [OnboardRequest, OffboardRequest, ReinstateRequest, ReplayRequest],
-    'must be onboard, offboard, reinstate or replay',
+    [OnboardRequest, OffboardRequest, ReinstateRequest, ReplayRequest, RepairRequest],
+    'must be onboard, offboard, reinstate, replay or repair',
   ),
   output: z.strictObject({
     tenantId: TenantId,

@@ -166,6 +166,8 @@ export const ExtendHold = z.extend(Change, {
 export const LegalHold = z.extend(Change, { change: z.literal('set-legal-hold'), reason: Reason });
 export const ReleaseLegalHold = z.extend(Change, { change: z.literal('release-legal-hold'), reason: Reason });
 export const ApprovePurge = z.extend(Change, { change: z.literal('approve-purge') });
+/** Blocks a tenant in its hold once more, because somebody has unblocked it; the hold ends when it ended before. */
+export const SuspendAgain = z.extend(Change, { change: z.literal('suspend-again') });
 
 export const changeHold = defineContract({
   name: 'change-hold',
@@ -175,8 +177,8 @@ export const changeHold = defineContract({
   entry: 'lifecycle/change-hold',
   input: oneOf(
     'change',
-    [SetHold, ExtendHold, LegalHold, ReleaseLegalHold, ApprovePurge],
-    'must be set-hold, extend-hold, set-legal-hold, release-legal-hold or approve-purge',
+    [SetHold, ExtendHold, LegalHold, ReleaseLegalHold, ApprovePurge, SuspendAgain],
+    'must be set-hold, extend-hold, set-legal-hold, release-legal-hold, approve-purge or suspend-again',
   ),
   output: z.strictObject({
     tenantId: TenantId,

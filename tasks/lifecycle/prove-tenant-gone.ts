@@ -1,23 +1,9 @@
-import { dataPartitionResidue } from '../data-partition/residue';
-import { knowledgeBaseResidue } from '../knowledge-base/residue';
-import { TEARDOWN, type TeardownType } from '../resources';
+import { TEARDOWN } from '../resources';
 import type { EnvironmentName, TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { ResidueFoundError, StaleExecutionError } from '../shared/errors';
-import type { FindResidue } from '../shared/residue';
-import { storagePrefixResidue } from '../storage-prefix/residue';
-import { userGroupResidue } from '../user-group/residue';
-import { vectorIndexResidue } from '../vector-index/residue';
+import { findResidue } from './find-residue';
 import { proveTenantGone as contract } from './offboarding-contract';
-
-/** The compiler asks for one of each type that is destroyed before. */
-const RESIDUE: Readonly<Record<TeardownType, FindResidue<EnvironmentName>>> = {
-  'knowledge-base': knowledgeBaseResidue,
-  'vector-index': vectorIndexResidue,
-  'storage-prefix': storagePrefixResidue,
-  'data-partition': dataPartitionResidue,
-  'user-group': userGroupResidue,
-};
 
 /** Lists every store again. Zero hits is the condition for going on, and part of the evidence. */
 export async function proveTenantGone(
@@ -27,8 +13,10 @@ export async function proveTenantGone(
   const { resources } = await registry.getTenant(tenantId);
   const search = { tenantId, env, app, ledger: (type: string) => resources.find((entry) => entry.type === type) };
   const stores = TEARDOWN.map(({ type }) => type);
-  const residue = (await Promise.all(stores.map((type) => RESIDUE[type](search)))).flat();
-  if (residue.length > 0) throw new ResidueFoundError(`tenant ${tenantId}: still there: ${residue.join('; ')}`);
+  const residue = await findResidue(search);
+  if (residue.length > 0) {
+    throw new ResidueFoundError(`tenant ${tenantId}: still there: ${residue.map(({ message }) => message).join('; ')}`);
+  }
   const proof = { at: now().toISOString(), stores: [...stores], hits: 0, generation };
   const noted = await registry.update(
     { tenantId, item: 'STATE' },

@@ -6,6 +6,7 @@ import { requestOperation as contract } from './contract';
 import { acceptOffboarding } from './requests/offboarding';
 import { acceptOnboarding } from './requests/onboarding';
 import { acceptReinstatement } from './requests/reinstatement';
+import { acceptRepair } from './requests/repair';
 import { replayOnce } from './requests/replay';
 import {
   assertSamePayload,
@@ -52,6 +53,8 @@ function accept(
       return acceptOnboarding(request, hash, tenant, scope);
     case 'offboard':
       return acceptOffboarding(request, hash, tenant, scope);
+    case 'repair':
+      return acceptRepair(request, hash, tenant, scope);
     case 'reinstate':
       return acceptReinstatement(request, hash, tenant, scope);
   }

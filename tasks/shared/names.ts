@@ -33,8 +33,10 @@ export const appId = ({ name, stage }: App): string => `${name}-${stage}`;
 export const partitionKey = (tenantId: string): string => `TENANT#${tenantId}`;
 /** What every further partition key of the tenant starts with. */
 export const partitionPrefix = (tenantId: string): string => `TENANT#${tenantId}#`;
+/** What the prefixes of all tenants start with. */
+export const STORAGE_ROOT = 'tenants/';
 /** Key prefix in the tenant data bucket. */
-export const storagePrefix = (tenantId: string): string => `tenants/${tenantId}/`;
+export const storagePrefix = (tenantId: string): string => `${STORAGE_ROOT}${tenantId}/`;
 /** Key of the object that says the prefix was provisioned. */
 export const storageMarkerKey = (tenantId: string): string => `${storagePrefix(tenantId)}.provisioned`;
 /** Where the documents of the tenant's knowledge base lie. */
@@ -72,8 +74,19 @@ export const archiveRuleName = (app: App): string => `${appId(app)}-archive-exec
 export const stateMachineName = (app: App, operation: OperationName): string => `${appId(app)}-${operation}-tenant`;
 
 /** Vended logs share one resource policy; names outside this prefix fill it up [bp-cwl]. */
-export const stateMachineLogGroupName = (app: App, operation: OperationName): string =>
-  `/aws/vendedlogs/states/${stateMachineName(app, operation)}`;
+export const stateMachineLogGroupName = (machineName: string): string => `/aws/vendedlogs/states/${machineName}`;
+
+/** The machine that examines all tenants; it acts for none, so no rule about tenants' executions matches its name. */
+export const examinationMachineName = (app: App): string => `${appId(app)}-examine-tenants`;
+
+/** Below the audit prefix of no tenant: what the doctor found, kept as long as the audit trail. */
+export const DOCTOR_PREFIX = 'reports/doctor/';
+/** Where the report of one examination lies. @param startedAt ISO 8601, of the execution */
+export const doctorReportKey = (executionArn: string, startedAt: string): string =>
+  `${DOCTOR_PREFIX}${startedAt.slice(0, 10)}/${executionNameOf(executionArn)}.json`;
+/** Prefix of what one examination has found so far. */
+export const doctorPartsPrefix = (executionArn: string, startedAt: string): string =>
+  `${DOCTOR_PREFIX}${startedAt.slice(0, 10)}/${executionNameOf(executionArn)}/`;
 
 /** Step Functions allows 80 characters in an execution name [client-sfn, StartExecution]. */
 const REQUEST_ID_IN_NAME = 26;
@@ -89,7 +102,11 @@ export function executionName(operation: OperationName, tenantId: string, reques
 }
 
 /** Errors of executions that the app stops itself; they are no failures. */
-export const STOPPED_BY_APP = { cancelled: 'Cancelled', holdShortened: 'HoldShortened' } as const;
+export const STOPPED_BY_APP = {
+  cancelled: 'Cancelled',
+  holdShortened: 'HoldShortened',
+  suspendedAgain: 'SuspendedAgain',
+} as const;
 
 /**
  * Name of a request's further execution, which starts anew what an earlier one did not finish. A dot stands in no

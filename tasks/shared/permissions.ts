@@ -34,9 +34,12 @@ export const auditRecords = ({ auditBucketArn, auditKeyArn, region }: Platform):
     wildcardReason:
       'Audit records of every tenant, one key per step; Object Lock keeps each version, so none can be replaced.',
   },
-  {
-    actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
-    resources: [auditKeyArn],
-    conditions: { StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` } },
-  },
+  auditKey({ auditKeyArn, region }),
 ];
+
+/** S3 uses the audit bucket's key in the name of whoever reads or writes an object there. */
+export const auditKey = ({ auditKeyArn, region }: Pick<Platform, 'auditKeyArn' | 'region'>): Permission => ({
+  actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
+  resources: [auditKeyArn],
+  conditions: { StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` } },
+});

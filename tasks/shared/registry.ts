@@ -339,6 +339,25 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
       }
     },
 
+    /** One page of the same list, after a tenant. @param limit most tenants on it */
+    async listTenantsAfter(
+      status: TenantStatus,
+      after: string | undefined,
+      limit: number,
+    ): Promise<{ readonly tenants: readonly TenantState[]; readonly more: boolean }> {
+      const { Items = [], LastEvaluatedKey } = await client.send(
+        new QueryCommand({
+          TableName: table,
+          IndexName: BY_STATUS,
+          KeyConditionExpression: `#status = :status${after === undefined ? '' : ' AND tenantId > :after'}`,
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: { ':status': status, ...(after !== undefined && { ':after': after }) },
+          Limit: limit,
+        }),
+      );
+      return { tenants: Items as TenantState[], more: LastEvaluatedKey !== undefined };
+    },
+
     putNewProfile: (tenantId: string, profile: Profile) => putNew(tenantId, 'PROFILE', profile),
     putNewState: (tenantId: string, state: TenantState) => putNew(tenantId, 'STATE', state),
     putNewOperation: (tenantId: string, operation: OperationRecord) =>

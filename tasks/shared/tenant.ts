@@ -62,4 +62,10 @@ export const OPERATIONS = ['onboard', 'offboard', 'reinstate'] as const;
 export type OperationName = (typeof OPERATIONS)[number];
 
 /** Requests that start no execution. */
-export type HoldChangeName = 'set-hold' | 'extend-hold' | 'set-legal-hold' | 'release-legal-hold' | 'approve-purge';
+export type HoldChangeName =
+  | 'set-hold'
+  | 'extend-hold'
+  | 'set-legal-hold'
+  | 'release-legal-hold'
+  | 'approve-purge'
+  | 'suspend-again';

@@ -1,5 +1,5 @@
 import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
-import { appId, MANAGED_BY_TAG } from '../shared/names';
+import { appId, MANAGED_BY_TAG, STORAGE_ROOT } from '../shared/names';
 import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const STORAGE_PREFIX = 'storage-prefix';
@@ -85,3 +85,12 @@ export const destroyStoragePrefix = defineContract({
 });
 
 export const storageResiduePermissions = listing;
+
+/** Listing the tenants' prefixes themselves, not what is below them. */
+export const listPrefixesPermissions = ({ dataBucketArn }: Platform): readonly Permission[] => [
+  {
+    actions: ['s3:ListBucket'],
+    resources: [dataBucketArn],
+    conditions: { StringEquals: { 's3:prefix': STORAGE_ROOT, 's3:delimiter': '/' } },
+  },
+];

@@ -13,6 +13,9 @@ import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/te
 export const USER_GROUP = 'user-group';
 export const FIRST_ADMIN = 'first-admin';
 
+/** Says whose a group is: groups have no tags. */
+export const groupDescription = (tenantId: string): string => `Members of tenant ${tenantId}`;
+
 const pool = ({ userPoolArn }: Platform, actions: readonly string[]): Permission => ({
   actions,
   resources: [userPoolArn],
@@ -43,12 +46,27 @@ export const provisionFirstAdmin = defineContract({
   fence: ONBOARDING_STATUSES,
   environment: ['USER_POOL_ID'],
   permissions: (platform) => [
-    pool(platform, ['cognito-idp:AdminCreateUser', 'cognito-idp:AdminGetUser', 'cognito-idp:AdminAddUserToGroup']),
+    pool(platform, [
+      'cognito-idp:AdminCreateUser',
+      'cognito-idp:AdminGetUser',
+      'cognito-idp:AdminAddUserToGroup',
+      'cognito-idp:ListUsersInGroup',
+    ]),
   ],
 });
 
 export const verifyUserGroupPermissions = (platform: Platform): readonly Permission[] => [
   pool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminGetUser', 'cognito-idp:AdminListGroupsForUser']),
+];
+
+/** What verify.ts calls on top of that for a blocked tenant. */
+export const verifyBlockedUsersPermissions = (platform: Platform): readonly Permission[] => [
+  pool(platform, ['cognito-idp:ListUsersInGroup', 'cognito-idp:DescribeUserPool']),
+];
+
+/** Listing the pool's groups. */
+export const listGroupsPermissions = (platform: Platform): readonly Permission[] => [
+  pool(platform, ['cognito-idp:ListGroups']),
 ];
 
 export const suspendUsers = defineContract({

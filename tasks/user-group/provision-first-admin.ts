@@ -4,6 +4,7 @@ import {
   AdminGetUserCommand,
   type AttributeType,
   CognitoIdentityProviderClient,
+  ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
@@ -22,13 +23,17 @@ const cognito = new CognitoIdentityProviderClient(REPEATABLE);
  */
 export async function provisionFirstAdmin(
   { tenantId, executionArn }: TaskInput,
-  { env, registry, ledger, now }: FencedScope<(typeof contract.environment)[number]>,
+  { env, registry, ledger, state, now }: FencedScope<(typeof contract.environment)[number]>,
 ) {
   const UserPoolId = env.USER_POOL_ID;
+  const entry = await ledger.read();
+  if (state.activatedAt !== undefined && entry?.physicalId !== undefined) {
+    await rejoin(UserPoolId, tenantId, entry.physicalId);
+    return { physicalId: entry.physicalId, ready: true as const };
+  }
   const profile = await registry.getProfile(tenantId);
   if (profile === undefined)
     throw new MissingDependencyError(`tenant ${tenantId}: its PROFILE item is missing from the registry`);
-  const entry = await ledger.read();
   const known = await userOf(UserPoolId, profile.adminEmail);
   // Before anybody is invited: an address is corrected only while nothing stands here.
   const intent =
@@ -45,6 +50,23 @@ export async function provisionFirstAdmin(
   await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: sub, GroupName: groupName(tenantId) }));
   await ledger.complete(sub, intent);
   return { physicalId: sub, ready: true as const };
+}
+
+/**
+ * A tenant that was ACTIVE keeps the members it has: an admin who was removed since is not brought back by a repair. Only a
+ * group without any member, as after it was deleted and made again, gets its first admin back, if they are still there.
+ */
+async function rejoin(UserPoolId: string, tenantId: string, Username: string): Promise<void> {
+  const GroupName = groupName(tenantId);
+  const { Users = [] } = await cognito.send(new ListUsersInGroupCommand({ UserPoolId, GroupName, Limit: 1 }));
+  if (Users.length > 0) return;
+  try {
+    const { UserAttributes = [] } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username }));
+    if (!UserAttributes.some(({ Name, Value }) => Name === TENANT_ATTRIBUTE && Value === tenantId)) return;
+    await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username, GroupName }));
+  } catch (error) {
+    if (!isNamed(error, 'UserNotFoundException')) throw error;
+  }
 }
 
 /** Undefined when there is no such user. */

@@ -9,7 +9,7 @@ import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { ResourceConflictError } from '../shared/errors';
 import { groupName } from '../shared/names';
-import { provisionUserGroup as contract } from './contract';
+import { provisionUserGroup as contract, groupDescription } from './contract';
 
 const cognito = new CognitoIdentityProviderClient(REPEATABLE);
 
@@ -19,7 +19,7 @@ export async function provisionUserGroup(
   { env, ledger }: FencedScope<(typeof contract.environment)[number]>,
 ) {
   const group = { UserPoolId: env.USER_POOL_ID, GroupName: groupName(tenantId) };
-  const Description = `Members of tenant ${tenantId}`;
+  const Description = groupDescription(tenantId);
   try {
     await cognito.send(new CreateGroupCommand({ ...group, Description }));
   } catch (error) {

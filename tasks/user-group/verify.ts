@@ -1,39 +1,71 @@
 import {
   AdminGetUserCommand,
   AdminListGroupsForUserCommand,
-  CognitoIdentityProviderClient,
   GetGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { isNamed } from '../shared/aws-errors';
-import { REPEATABLE } from '../shared/clients';
 import { groupName, TENANT_ATTRIBUTE } from '../shared/names';
-import { problemsOf, type Verify } from '../shared/verification';
-import { FIRST_ADMIN } from './contract';
+import { BY_HAND, missing, type Problem, problemsOf, type Verify } from '../shared/verification';
+import { FIRST_ADMIN, groupDescription } from './contract';
+import { belongsElsewhere, cognito, membersOf } from './members';
 
-const cognito = new CognitoIdentityProviderClient(REPEATABLE);
-
-/** The group exists without a role, and the first admin is an enabled member who belongs to this tenant. */
-export const verifyUserGroup: Verify<'USER_POOL_ID'> = async ({ tenantId, env, ledger }) => {
+/**
+ * The group exists, was made for this tenant and has no role. Before the tenant is first ACTIVE, the first admin is an enabled
+ * member; later they may have left. Of a blocked tenant no member is enabled who belongs to it alone.
+ */
+export const verifyUserGroup: Verify<'USER_POOL_ID'> = async (verification) => {
+  const { tenantId, env, activated, blocked, ledger } = verification;
   const UserPoolId = env.USER_POOL_ID;
   const GroupName = groupName(tenantId);
-  const Username = ledger(FIRST_ADMIN)?.physicalId;
-  if (Username === undefined) return ['the ledger holds no first admin'];
+  const admin = ledger(FIRST_ADMIN)?.physicalId;
+  if (admin === undefined && !activated) return [missing('the ledger holds no first admin')];
   try {
-    const [{ Group }, user, { Groups = [] }] = await Promise.all([
-      cognito.send(new GetGroupCommand({ UserPoolId, GroupName })),
+    const { Group } = await cognito.send(new GetGroupCommand({ UserPoolId, GroupName }));
+    const group = problemsOf(
+      {
+        [`group ${GroupName} was not made for this tenant`]: Group?.Description === groupDescription(tenantId),
+        [`group ${GroupName} has a role, which a token could choose`]: Group?.RoleArn === undefined,
+      },
+      BY_HAND,
+    );
+    if (blocked) return [...group, ...(await enabledUsers(UserPoolId, tenantId))];
+    return [...group, ...(activated || admin === undefined ? [] : await adminProblems(UserPoolId, tenantId, admin))];
+  } catch (error) {
+    if (isNamed(error, 'ResourceNotFoundException')) return [missing(`group ${GroupName} does not exist`)];
+    throw error;
+  }
+};
+
+async function adminProblems(UserPoolId: string, tenantId: string, Username: string): Promise<readonly Problem[]> {
+  try {
+    const [user, { Groups = [] }] = await Promise.all([
       cognito.send(new AdminGetUserCommand({ UserPoolId, Username })),
       cognito.send(new AdminListGroupsForUserCommand({ UserPoolId, Username })),
     ]);
     return problemsOf({
-      [`group ${GroupName} has a role, which a token could choose`]: Group?.RoleArn === undefined,
       [`first admin ${Username} is disabled`]: user.Enabled === true,
       [`first admin ${Username} is not marked as this tenant's`]:
         user.UserAttributes?.find(({ Name }) => Name === TENANT_ATTRIBUTE)?.Value === tenantId,
-      [`first admin ${Username} is not in group ${GroupName}`]: Groups.some((group) => group.GroupName === GroupName),
+      [`first admin ${Username} is not in group ${groupName(tenantId)}`]: Groups.some(
+        ({ GroupName }) => GroupName === groupName(tenantId),
+      ),
     });
   } catch (error) {
-    if (isNamed(error, 'ResourceNotFoundException')) return [`group ${GroupName} does not exist`];
-    if (isNamed(error, 'UserNotFoundException')) return [`first admin ${Username} does not exist`];
+    if (isNamed(error, 'UserNotFoundException')) return [missing(`first admin ${Username} does not exist`)];
     throw error;
   }
-};
+}
+
+/** One suspension pass sees to all of them, so the first one is enough to find. */
+async function enabledUsers(UserPoolId: string, tenantId: string): Promise<readonly Problem[]> {
+  let from: string | undefined;
+  do {
+    const page = await membersOf(UserPoolId, tenantId, from);
+    for (const { Username = '', Enabled } of page.users) {
+      if (Enabled !== true || (await belongsElsewhere(UserPoolId, tenantId, Username)) !== false) continue;
+      return [{ kind: 'wrong-status', message: `user ${Username} of group ${groupName(tenantId)} is enabled` }];
+    }
+    from = page.next;
+  } while (from !== undefined);
+  return [];
+}

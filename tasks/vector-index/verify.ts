@@ -1,5 +1,5 @@
 import { vectorIndexName } from '../shared/names';
-import type { Verify } from '../shared/verification';
+import { BY_HAND, missing, type Verify } from '../shared/verification';
 import { indexProblems } from './index-calls';
 
 /** The index exists with the settings that cannot be changed later. */
@@ -12,5 +12,6 @@ export const verifyVectorIndex: Verify<'VECTOR_DOMAIN_NAME' | 'VECTOR_DIMENSION'
     dimension: env.VECTOR_DIMENSION,
     replicas: env.VECTOR_REPLICAS,
   });
-  return (problems ?? ['does not exist']).map((problem) => `index ${index}: ${problem}`);
+  if (problems === undefined) return [missing(`index ${index}: does not exist`)];
+  return problems.map((problem) => ({ ...BY_HAND, message: `index ${index}: ${problem}` }));
 };

@@ -25,6 +25,8 @@ const ABOUT_NO_TENANT = [
 const OUTSIDE_OF_EXECUTIONS = ['request-operation', 'change-hold'];
 /** Is told of an execution's end, not of a step. */
 const ABOUT_AN_EXECUTION = ['record-outcome'];
+/** Examines a tenant for nobody's request. */
+const ABOUT_NO_REQUEST = ['examine-tenant'];
 
 type Line = Readonly<Record<string, unknown>>;
 
@@ -45,6 +47,7 @@ const linesByTask = (): ReadonlyMap<string, readonly Line[]> =>
 /** What every line of a task must have. */
 const expectedTags = (task: string): readonly string[] => {
   if (ABOUT_NO_TENANT.includes(task)) return [];
+  if (ABOUT_NO_REQUEST.includes(task)) return ['tenantId', 'executionArn', 'step'];
   if (OUTSIDE_OF_EXECUTIONS.includes(task)) return ['tenantId', 'requestId'];
   if (ABOUT_AN_EXECUTION.includes(task)) return ['tenantId', 'requestId', 'executionArn'];
   return ['tenantId', 'requestId', 'executionArn', 'step'];

@@ -153,10 +153,11 @@ describe('the data stack', () => {
       'role/tenant-lifecycle-dev-destroy-vector-index',
       'role/tenant-lifecycle-dev-verify-tenant',
       'role/tenant-lifecycle-dev-prove-tenant-gone',
+      'role/tenant-lifecycle-dev-examine-tenant',
     ]);
     expect(roles(statements[1], 'ArnEquals')).toEqual(['role/tenant-lifecycle-dev-knowledge-base']);
     expect(statements[2]).toMatchObject({ Effect: 'Deny', Action: 'es:ESHttp*' });
-    expect(roles(statements[2], 'ArnNotEquals')).toHaveLength(5);
+    expect(roles(statements[2], 'ArnNotEquals')).toHaveLength(6);
     expect(statements.flatMap(({ Action }) => listed(Action))).not.toContain('es:*');
   });
 

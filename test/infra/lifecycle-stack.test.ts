@@ -68,9 +68,11 @@ describe('every role', () => {
   });
 
   it('cannot scan a table, nor delete anything unless it is in a task that destroys', () => {
-    const destroying = [...CONTRACTS.filter(({ destructive }) => destructive === true), { name: 'restore-users' }].map(
-      ({ name }) => `tenant-lifecycle-prod-${name}`,
-    );
+    const destroying = [
+      ...CONTRACTS.filter(({ destructive }) => destructive === true),
+      { name: 'restore-users' },
+      { name: 'retire-orphaned-key' },
+    ].map(({ name }) => `tenant-lifecycle-prod-${name}`);
     const forbidden =
       /^(dynamodb:(Scan|BatchWriteItem|DeleteItem|PartiQL)|s3:Delete|s3:Abort|kms:ScheduleKeyDeletion|.*:Delete(?!LogDelivery|Message))/;
     const found = statements.flatMap(({ role, statement }) =>
@@ -147,6 +149,52 @@ describe.each(['onboard', 'offboard', 'reinstate'])('the machine that is to %s',
   });
 });
 
+describe('the machine that examines all tenants', () => {
+  const { lifecycle } = aStage('prod');
+  const NAME = 'tenant-lifecycle-prod-examine-tenants';
+
+  it('is started every day, by a role that can do nothing else', () => {
+    const ofSchedule = roleStatements(aStage('prod')).filter(({ role }) => role === `${NAME}-schedule`);
+
+    lifecycle.hasResourceProperties('AWS::Events::Rule', {
+      Name: NAME,
+      ScheduleExpression: 'cron(17 3 * * ? *)',
+      Targets: [Match.objectLike({ Input: '{}' })],
+    });
+    expect(ofSchedule.flatMap(({ statement }) => listed(statement.Action))).toEqual(['states:StartExecution']);
+  });
+
+  it('may start, follow, stop and redrive the children of its own Map Runs', () => {
+    const ofMachine = roleStatements(aStage('prod')).filter(({ role }) => role === NAME);
+    const states = ofMachine.flatMap(({ statement }) =>
+      listed(statement.Action)
+        .filter((action) => action.startsWith('states:'))
+        .map((action) => `${action} ${JSON.stringify(statement.Resource)}`),
+    );
+
+    expect(states).toHaveLength(4);
+    expect(states.every((granted) => granted.includes(NAME))).toBe(true);
+    expect(propertiesOf(aStage('prod'), 'AWS::IAM::Policy')).toEqual([]);
+  });
+
+  it('changes no resource of any tenant: what its functions write are reports', () => {
+    const functions = [...functionsOf(synthesizedDefinition('examine-tenants'))].map(
+      (name) => `tenant-lifecycle-prod-${name}`,
+    );
+    const reading = /^(\w|-)+:(Get|List|Describe|Admin(Get|List)|Query|Encrypt|Decrypt|GenerateDataKey|ESHttpGet)/;
+    const writing = roleStatements(aStage('prod'))
+      .filter(({ role }) => functions.includes(role))
+      .flatMap(({ statement }) =>
+        listed(statement.Action)
+          .filter((action) => !reading.test(action) && !/^(xray|logs:(Create|Put)Log)/.test(action))
+          .map((action) => `${action} ${JSON.stringify(statement.Resource)}`),
+      );
+
+    expect(functions).toHaveLength(4);
+    expect(writing.filter((granted) => !granted.includes('/reports/doctor/*'))).toEqual([]);
+  });
+});
+
 describe('the rule for ended executions', () => {
   const { lifecycle } = aStage('prod');
 
@@ -180,11 +228,13 @@ describe('the outputs', () => {
       'ChangeHoldFunctionName',
       'DataBucketName',
       'DataTableName',
+      'ExamineTenantsStateMachineArn',
       'OffboardTenantStateMachineArn',
       'OnboardTenantStateMachineArn',
       'RegistryTableName',
       'ReinstateTenantStateMachineArn',
       'RequestOperationFunctionName',
+      'RetireOrphanedKeyFunctionName',
       'UnarchivedExecutionsQueueUrl',
       'UnrecordedOutcomesQueueUrl',
       'UserPoolClientId',

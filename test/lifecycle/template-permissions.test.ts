@@ -1,6 +1,16 @@
 import { DeleteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { UNUSED_GRANTS, type UnusedGrant } from '../../infra/unused-grants';
-import { asleep, changeHold, offboard, onboard, onboardToTheEnd, reinstate, toTheEnd } from '../../sandbox/requests';
+import {
+  asleep,
+  changeHold,
+  examine,
+  invoke,
+  offboard,
+  onboard,
+  onboardToTheEnd,
+  reinstate,
+  toTheEnd,
+} from '../../sandbox/requests';
 import { appId, partitionKey } from '../../tasks/shared/names';
 import {
   APP,
@@ -53,6 +63,28 @@ async function useEveryPath(): Promise<void> {
   await startByHand(app(), { nobody: true }, 'of-nobody-untold');
   await startByHand(app(), input, 'untold');
   for (const { name } of app().schedules.list()) await app().fireSchedule(name);
+  await examineEverything();
+}
+
+/** Findings everywhere, so that the parts of the report are written and read, and an orphaned key that is retired. */
+async function examineEverything(): Promise<void> {
+  const { kms, cognito } = app().services;
+  const keyArn = kms.createKey({ tags: { 'tenant-id': 'nobody', 'managed-by': appId(APP) } });
+  const blocked = { tenantId: 'lossy-one', requestId: 'leave-1', reason: 'contract ended', holdSeconds: 9_000_000 };
+  await asleep(app(), (await offboard(app(), blocked)).executionArn);
+  const again = { change: 'suspend-again', tenantId: 'lossy-one', requestId: 'again-1', requestedBy: 'operator' };
+  await changeHold(app(), again);
+  await leaseOwnerAsleep('lossy-one');
+  const group = cognito.userPool(app().output('UserPoolId')).groups.get('standard-one');
+  Object.assign(group ?? {}, { description: 'Somebody else’s' });
+  await app().clock.advance(2 * DAYS);
+  await examine(app());
+  const alias = `alias/${appId(APP)}/tenant/standard-one`;
+  const denied = { kind: 'error', code: 'ValidationException', status: 400 } as const;
+  app().faults.add({ operation: 'DescribeKey', input: alias, when: 'before', effect: denied, times: 100 });
+  await examine(app());
+  app().faults.clear();
+  await invoke(app(), 'RetireOrphanedKeyFunctionName', { keyArn, requestId: 'retire-1', requestedBy: 'operator' });
 }
 
 const DAYS = 86_400_000;

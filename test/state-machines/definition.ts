@@ -11,6 +11,8 @@ export interface State {
   readonly Retry?: readonly Retrier[];
   readonly Catch?: readonly { readonly Next: string }[];
   readonly Branches?: readonly Definition[];
+  /** Of a Map. */
+  readonly ItemProcessor?: Definition;
   readonly Parameters?: { readonly FunctionName: string; readonly Payload: Record<string, unknown> };
 }
 
@@ -51,7 +53,9 @@ type Reference = { readonly Ref: string } | { readonly 'Fn::GetAtt': readonly [s
 export const statesOf = ({ States }: Definition): [string, State][] =>
   Object.entries(States).flatMap(([name, state]) => [
     [name, state] as [string, State],
-    ...(state.Branches ?? []).flatMap(statesOf),
+    ...[...(state.Branches ?? []), ...(state.ItemProcessor === undefined ? [] : [state.ItemProcessor])].flatMap(
+      statesOf,
+    ),
   ]);
 
 /** Names of the tasks that the definition calls. */

@@ -1,4 +1,5 @@
 import type { DataSource, KnowledgeBase } from '@aws-sdk/client-bedrock-agent';
+import { stageKeyPolicy } from '../../tasks/encryption-key/key-policy';
 import type { Environment, EnvironmentName, TaskInput } from '../../tasks/shared/contract';
 import { ENVIRONMENT } from '../../tasks/shared/contract';
 import type { Failure, LedgerEntry, OperationRecord, Profile, TenantState } from '../../tasks/shared/registry';
@@ -174,6 +175,13 @@ export const anOperationItem = (changes: Partial<OperationRecord> = {}, tenantId
 export const aLedgerItem = (changes: Partial<LedgerEntry> = {}, tenantId = 'acme') =>
   keyed(tenantId, `RESOURCE#${changes.type ?? 'encryption-key'}`, aLedgerEntry(changes));
 
+/** Policy of the tenants' keys in anEnvironment. */
+export const aKeyPolicy = () => stageKeyPolicy(aVerification().env);
+
+/** What is wrong, in words. */
+export const messagesOf = (problems: readonly { readonly message: string }[]): string[] =>
+  problems.map(({ message }) => message);
+
 /** What a verify.ts is given, with these resources DONE in the ledger. */
 export const aVerification = (
   resources: Readonly<Record<string, string>> = {},
@@ -182,6 +190,8 @@ export const aVerification = (
   tenantId: 'acme',
   tier,
   app: APP,
+  blocked: false,
+  activated: false,
   env: Object.fromEntries(
     Object.entries(anEnvironment()).map(([name, value]) => [name, ENVIRONMENT[name as EnvironmentName].parse(value)]),
   ) as Environment,

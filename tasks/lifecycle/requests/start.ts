@@ -10,7 +10,7 @@ import { assertSamePayload, type NewRequest, OTHER_PAYLOAD, type Scope } from '.
 
 /** Records the request, only if it is not there: whoever comes second finds the first one's. */
 export async function recordOperation(
-  { tenantId, requestId }: NewRequest,
+  { tenantId, requestId }: Pick<NewRequest, 'tenantId' | 'requestId'>,
   record: OperationRecord,
   { registry }: Scope,
 ): Promise<OperationRecord> {
@@ -25,7 +25,7 @@ export async function recordOperation(
  * has it is never started again, also when Step Functions has forgotten the execution and would accept its name.
  */
 export async function startOnce(
-  { tenantId, operation }: Pick<NewRequest, 'tenantId' | 'operation'>,
+  { tenantId, operation: asked }: Pick<NewRequest, 'tenantId' | 'operation'>,
   accepted: OperationRecord,
   scope: Scope,
 ) {
@@ -36,14 +36,15 @@ export async function startOnce(
   }
   await writeAuditRecord(scope.env.AUDIT_BUCKET, requestRecordKey(tenantId, requestId), {
     tenantId,
-    action: `request-${operation}`,
+    action: `request-${asked}`,
     requestedBy,
     requestId,
     outcome: 'ACCEPTED',
     ...(reason && { reason }),
     at: requestedAt,
   });
-  return start({ operation, tenantId, requestId }, scope);
+  // A repair is an onboarding that somebody asks for once more.
+  return start({ operation: asked === 'repair' ? 'onboard' : asked, tenantId, requestId }, scope);
 }
 
 interface RequestIds {

@@ -1,7 +1,7 @@
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { verifyDataPartition } from '../../../tasks/data-partition/verify';
-import { aVerification, DATA_TABLE } from '../../support/builders';
+import { aVerification, DATA_TABLE, messagesOf } from '../../support/builders';
 import { serveTables, type Tables } from '../../support/tables';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
@@ -24,7 +24,7 @@ describe('verifyDataPartition', () => {
   it('finds nothing wrong with the tenant’s first items', async () => {
     await tables.put(DATA_TABLE, anItem('META'), anItem('SETTINGS'));
 
-    expect(await verifyDataPartition(aVerification())).toEqual([]);
+    expect(messagesOf(await verifyDataPartition(aVerification()))).toEqual([]);
   });
 
   it('reports items that are missing or another tenant’s', async () => {
@@ -32,9 +32,9 @@ describe('verifyDataPartition', () => {
 
     const problems = await verifyDataPartition(aVerification());
 
-    expect(problems).toEqual([
-      "item TENANT#acme / META is missing or not the tenant's",
-      "item TENANT#acme / SETTINGS is missing or not the tenant's",
+    expect(messagesOf(problems)).toEqual([
+      "item TENANT#acme / META is not the tenant's",
+      'item TENANT#acme / SETTINGS does not exist',
     ]);
   });
 });

@@ -4,9 +4,12 @@ import {
   DescribeKeyCommand,
   EnableKeyCommand,
   EnableKeyRotationCommand,
+  GetKeyPolicyCommand,
   KMSClient,
   ListKeysCommand,
   ListResourceTagsCommand,
+  PutKeyPolicyCommand,
+  TagResourceCommand,
   UpdateAliasCommand,
 } from '@aws-sdk/client-kms';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -18,6 +21,7 @@ import {
   ACCOUNT,
   aContext,
   aKeyArn,
+  aKeyPolicy,
   aLedgerItem,
   aStateItem,
   aTaskInput,
@@ -66,6 +70,7 @@ function serveKeys(keys: Key[] = [], alias?: string): { keys: Key[]; alias: () =
     const next = position + 2;
     return next < keys.length ? { Keys, Truncated: true, NextMarker: String(next) } : { Keys, Truncated: false };
   });
+  kms.on(GetKeyPolicyCommand).callsFake(() => ({ Policy: JSON.stringify(aKeyPolicy()) }));
   kms.on(ListResourceTagsCommand).callsFake(({ KeyId }) => {
     const { tenantId, managedBy = 'tenant-lifecycle-dev' } = find(KeyId);
     if (tenantId === 'hidden') throw anAwsError('AccessDeniedException');
@@ -212,6 +217,29 @@ describe('provision-encryption-key', () => {
       await handler(aTaskInput(), aContext());
 
       expect(estate.keys[0]?.state).toBe('Enabled');
+    });
+
+    it('gives the key in the ledger its tags and its policy back, and writes neither when they are right', async () => {
+      serveKeys([{ id: 'old', tenantId: 'acme2' }], aKeyArn('old'));
+      await tables.put(REGISTRY_TABLE, aLedgerItem({ physicalId: aKeyArn('old') }));
+      kms.on(GetKeyPolicyCommand).resolves({ Policy: JSON.stringify({ Statement: [] }) });
+
+      await handler(aTaskInput(), aContext());
+      serveKeys([{ id: 'old', tenantId: 'acme' }], aKeyArn('old'));
+      await handler(aTaskInput(), aContext());
+
+      expect(kms.commandCalls(TagResourceCommand).map((call) => call.args[0].input)).toEqual([
+        {
+          KeyId: aKeyArn('old'),
+          Tags: [
+            { TagKey: 'tenant-id', TagValue: 'acme' },
+            { TagKey: 'managed-by', TagValue: 'tenant-lifecycle-dev' },
+          ],
+        },
+      ]);
+      const policies = kms.commandCalls(PutKeyPolicyCommand).map((call) => call.args[0].input);
+      expect(policies).toMatchObject([{ KeyId: aKeyArn('old') }]);
+      expect(JSON.parse(String(policies[0]?.Policy))).toEqual(aKeyPolicy());
     });
 
     it('does not revive a key that is being deleted', async () => {

@@ -8,6 +8,8 @@ import {
   type KnowledgeBase,
   ListDataSourcesCommand,
   ListKnowledgeBasesCommand,
+  ListTagsForResourceCommand,
+  TagResourceCommand,
 } from '@aws-sdk/client-bedrock-agent';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
@@ -33,6 +35,7 @@ const s3 = mockClient(S3Client);
 const bedrock = mockClient(BedrockAgentClient);
 let tables: Tables;
 
+const OUR_TAGS = { 'tenant-id': 'acme', 'managed-by': 'tenant-lifecycle-dev' };
 const NAME = 'tenant-lifecycle-dev-acme';
 const env = anEnvironment();
 const ledger = () => tables.get(REGISTRY_TABLE, 'TENANT#acme', 'RESOURCE#knowledge-base');
@@ -61,6 +64,11 @@ function serve({ knowledgeBases = [] as KnowledgeBase[], dataSources = [] as Dat
       status,
       updatedAt,
     })),
+  });
+  bedrock.on(ListTagsForResourceCommand).callsFake(({ resourceArn }) => {
+    const known = knowledgeBases.some(({ knowledgeBaseId }) => resourceArn.endsWith(`/${knowledgeBaseId}`));
+    if (!known) throw anAwsError('ResourceNotFoundException', '', 404);
+    return { tags: OUR_TAGS };
   });
   bedrock.on(GetKnowledgeBaseCommand).callsFake(({ knowledgeBaseId }) => {
     const knowledgeBase = knowledgeBases.find((one) => one.knowledgeBaseId === knowledgeBaseId);
@@ -220,6 +228,18 @@ describe('provision-knowledge-base', () => {
         name: 'ResourceConflictError',
         message: expect.stringContaining('deletion policy DELETE, not RETAIN'),
       });
+    });
+
+    it('gets its tags back first, because its tasks have no power over it without them', async () => {
+      serve({ knowledgeBases: [aKnowledgeBase()], dataSources: [aDataSource()] });
+      bedrock.on(ListTagsForResourceCommand).resolves({ tags: { 'tenant-id': 'acme' } });
+
+      await handler(aTaskInput(), aContext());
+
+      expect(bedrock.commandCalls(TagResourceCommand).map((call) => call.args[0].input)).toEqual([
+        { resourceArn: aKnowledgeBase().knowledgeBaseArn, tags: OUR_TAGS },
+      ]);
+      expect(bedrock.calls()[1]?.args[0]).toBeInstanceOf(TagResourceCommand);
     });
 
     it('comes back later when Bedrock is busy with the knowledge base', async () => {

@@ -3,8 +3,13 @@ import {
   GetDataSourceCommand,
   GetKnowledgeBaseCommand,
   ListDataSourcesCommand,
+  ListTagsForResourceCommand,
 } from '@aws-sdk/client-bedrock-agent';
-import { CloudWatchLogsClient, DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import {
+  CloudWatchLogsClient,
+  DescribeLogGroupsCommand,
+  ListTagsForResourceCommand as ListTagsOfLogGroupCommand,
+} from '@aws-sdk/client-cloudwatch-logs';
 import {
   AdminGetUserCommand,
   AdminListGroupsForUserCommand,
@@ -13,12 +18,13 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider';
 import {
   DescribeKeyCommand,
+  GetKeyPolicyCommand,
   GetKeyRotationStatusCommand,
   KMSClient,
   ListResourceTagsCommand,
 } from '@aws-sdk/client-kms';
 import { GetIndexCommand, OpenSearchClient } from '@aws-sdk/client-opensearch';
-import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { HeadObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, PutCommand, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/lifecycle/verify-tenant';
@@ -27,6 +33,7 @@ import {
   aContext,
   aDataSource,
   aKeyArn,
+  aKeyPolicy,
   aKnowledgeBase,
   aLedgerItem,
   anIndexSchema,
@@ -76,13 +83,20 @@ describe('verify-tenant', () => {
     }
     kms.on(DescribeKeyCommand).resolves({ KeyMetadata: { KeyId: '1', Arn: aKeyArn(), KeyState: 'Enabled' } });
     kms.on(GetKeyRotationStatusCommand).resolves({ KeyRotationEnabled: true });
-    kms.on(ListResourceTagsCommand).resolves({ Tags: [{ TagKey: 'tenant-id', TagValue: 'acme' }] });
+    const tags = { 'tenant-id': 'acme', 'managed-by': 'tenant-lifecycle-dev' };
+    kms.on(ListResourceTagsCommand).resolves({
+      Tags: Object.entries(tags).map(([TagKey, TagValue]) => ({ TagKey, TagValue })),
+    });
+    kms.on(GetKeyPolicyCommand).resolves({ Policy: JSON.stringify(aKeyPolicy()) });
+    bedrock.on(ListTagsForResourceCommand).resolves({ tags });
+    logs.on(ListTagsOfLogGroupCommand).resolves({ tags });
+    s3.on(ListObjectsV2Command).resolves({ Contents: [{ Key: 'tenants/acme/.provisioned' }] });
     s3.on(HeadObjectCommand).resolves({ SSEKMSKeyId: aKeyArn() });
     opensearch.on(GetIndexCommand).resolves({ IndexSchema: anIndexSchema() });
     bedrock.on(GetKnowledgeBaseCommand).resolves({ knowledgeBase: aKnowledgeBase() });
     bedrock.on(ListDataSourcesCommand).resolves({ dataSourceSummaries: [aDataSource()] });
     bedrock.on(GetDataSourceCommand).resolves({ dataSource: aDataSource() });
-    cognito.on(GetGroupCommand).resolves({ Group: {} });
+    cognito.on(GetGroupCommand).resolves({ Group: { Description: 'Members of tenant acme' } });
     cognito.on(AdminListGroupsForUserCommand).resolves({ Groups: [{ GroupName: 'acme' }] });
     cognito.on(AdminGetUserCommand).resolves({
       Username: 'sub-1',
@@ -91,7 +105,12 @@ describe('verify-tenant', () => {
     });
     logs.on(DescribeLogGroupsCommand).resolves({
       logGroups: [
-        { logGroupName: '/tenant-lifecycle/dev/tenants/acme/audit', kmsKeyId: aKeyArn('audit'), retentionInDays: 365 },
+        {
+          logGroupName: '/tenant-lifecycle/dev/tenants/acme/audit',
+          kmsKeyId: aKeyArn('audit'),
+          retentionInDays: 365,
+          deletionProtectionEnabled: true,
+        },
       ],
     });
   });

@@ -3,6 +3,7 @@ import {
   AdminCreateUserCommand,
   AdminGetUserCommand,
   CognitoIdentityProviderClient,
+  ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
@@ -11,6 +12,7 @@ import { handler } from '../../../tasks/user-group/provision-first-admin';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
+  aLedgerItem,
   anEnvironment,
   aProfileItem,
   aStateItem,
@@ -71,6 +73,46 @@ describe('provision-first-admin', () => {
     expect(await tables.get(REGISTRY_TABLE, 'TENANT#acme', 'RESOURCE#first-admin')).toMatchObject({
       phase: 'DONE',
       physicalId: 'sub-1',
+    });
+  });
+
+  describe('of a tenant that was ACTIVE', () => {
+    beforeEach(async () => {
+      await tables.put(
+        REGISTRY_TABLE,
+        aStateItem({ status: 'ACTIVE', activatedAt: '2026-01-01T00:10:00.000Z' }),
+        aLedgerItem({ type: 'first-admin', physicalId: 'sub-1' }),
+      );
+      cognito.on(AdminGetUserCommand).resolves({ Username: 'sub-1', UserAttributes: attributes('acme') });
+      cognito.on(ListUsersInGroupCommand).resolves({ Users: [] });
+    });
+
+    it('neither invites nor joins anybody while the group has members', async () => {
+      cognito.on(ListUsersInGroupCommand).resolves({ Users: [{ Username: 'sub-2' }] });
+
+      const answer = await handler(aTaskInput(), aContext());
+
+      expect(answer).toEqual({ physicalId: 'sub-1', ready: true });
+      expect(cognito.commandCalls(AdminCreateUserCommand)).toHaveLength(0);
+      expect(joins()).toEqual([]);
+    });
+
+    it('joins the admin to a group that was made again', async () => {
+      await handler(aTaskInput(), aContext());
+
+      expect(cognito.commandCalls(AdminCreateUserCommand)).toHaveLength(0);
+      expect(joins()).toEqual([{ UserPoolId: POOL, Username: 'sub-1', GroupName: 'acme' }]);
+    });
+
+    it('does not bring back an admin who was deleted, or who is another tenant’s by now', async () => {
+      cognito.on(AdminGetUserCommand).resolvesOnce({ Username: 'sub-1', UserAttributes: attributes('acme2') });
+      cognito.on(AdminGetUserCommand).rejects(anAwsError('UserNotFoundException'));
+
+      await handler(aTaskInput(), aContext());
+      await handler(aTaskInput(), aContext());
+
+      expect(cognito.commandCalls(AdminCreateUserCommand)).toHaveLength(0);
+      expect(joins()).toEqual([]);
     });
   });
 
