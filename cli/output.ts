@@ -26,6 +26,8 @@ export interface Output {
   readonly live: boolean;
   /** The result: text lines, or with --json the value, as the only thing on stdout. */
   result(value: object, lines: readonly string[]): void;
+  /** A document instead of lines: it alone goes to stdout. */
+  document(text: string): void;
   /** A remark for the person who waits. */
   note(line: string): void;
   error(report: ErrorReport): void;
@@ -43,6 +45,9 @@ export function createOutput({ stdout, stderr, env }: Streams, { json }: { reado
     live: decorated(progress),
     result(value, lines) {
       stdout.write(json ? `${JSON.stringify(value, undefined, 2)}\n` : asText(lines));
+    },
+    document(text) {
+      stdout.write(text);
     },
     note(line) {
       progress.write(asText([line]));

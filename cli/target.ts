@@ -40,6 +40,7 @@ const HoldAnswer = z.looseObject(changeHold.output.shape);
 
 /** A deployed stack, in the sandbox or on AWS: the same calls, other clients. */
 export interface Target {
+  readonly stage: (typeof STAGES)[number];
   /** False for the sandbox, which has no console. */
   readonly isAws: boolean;
   /** ARN of who the caller is to AWS. */
@@ -68,7 +69,7 @@ export interface Target {
   /** Needs read access to the registry table; nothing else does. */
   registry(): Promise<Registry>;
   /** Reads and verifies a tenant's audit archive. Needs read access to the registry table and below the tenant's audit prefix. */
-  readArchive(tenantId: string): Promise<ReadArchive>;
+  readArchive(tenantId: string, keep?: (key: string) => boolean): Promise<ReadArchive>;
 }
 
 /** Settings for SDK clients of the sandbox. Fixed keys: nobody's own credentials are ever sent to an endpoint that was typed in. */
@@ -114,6 +115,8 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 
   return {
     isAws: options.target === 'aws',
+
+    stage: options.stage,
 
     async callerArn() {
       const { GetCallerIdentityCommand, STSClient } = await import('@aws-sdk/client-sts');
@@ -178,7 +181,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       };
     },
 
-    async readArchive(tenantId) {
+    async readArchive(tenantId, keep) {
       const { openRegistry, connectRegistry } =
         require('../tasks/shared/registry') as typeof import('../tasks/shared/registry');
       const archive =
@@ -190,7 +193,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       // The sandbox is addressed by path, as any endpoint that is no bucket's own.
       const client = new S3Client({ ...settings, forcePathStyle: 'endpoint' in settings });
       return await calling(`s3:GetObject of ${bucket}`, REPEAT_COMMAND, () =>
-        archive.readArchive({ tenantId, bucket, head, now: new Date(), client }),
+        archive.readArchive({ tenantId, bucket, head, now: new Date(), client, ...(keep && { keep }) }),
       );
     },
   };

@@ -1,6 +1,7 @@
 import type { TenantCommand } from '../command';
 import { auditVerify } from './audit';
 import { auditQuery } from './audit-query';
+import { auditReport } from './audit-report';
 import { doctor } from './doctor';
 import { executions } from './executions';
 import { holdCancel, holdExtend, holdLegal, holdSet } from './hold';
@@ -26,4 +27,5 @@ export const COMMANDS: readonly TenantCommand[] = [
   holdLegal,
   auditVerify,
   auditQuery,
+  auditReport,
 ];

@@ -6,6 +6,7 @@ import { takeInventory } from '../inventory';
 import { type OnboardRequest, onboard, RefusedError, toTheEnd } from '../requests';
 import { Sandbox } from '../sandbox';
 import { synthesize } from '../synthesize';
+import { writeAuditReport } from './audit-report';
 import { failAndRedrive } from './fail-and-redrive';
 import { offboardAndReinstate } from './offboard';
 import { stage } from './stage';
@@ -15,6 +16,7 @@ import { describeTenants } from './tenant-table';
 interface Result {
   readonly facts: Record<string, boolean>;
   counts?: Readonly<Record<string, number>>;
+  report?: string;
   tenants?: readonly { tenantId: string; tier: string; status: string }[];
 }
 
@@ -81,13 +83,16 @@ async function main(): Promise<void> {
       inventory.orphans.length + inventory.duplicates.length + inventory.missing.length === 0,
     );
     Object.assign(result, { counts: inventory.counts, tenants: inventory.tenants });
+
+    stage.act(6, 'An auditor asks what was done for acme, which is gone');
+    result.report = await writeAuditReport(sandbox, prove);
   } finally {
     stopWatching();
     await sandbox.stop();
   }
   const held = Object.values(result.facts).every(Boolean);
   stage.say(
-    `\n   ${held ? 'All of it held' : 'Something did not hold'}, in ${seconds(began)} s. Next: npm start, then npm run tenant -- --help`,
+    `\n   ${held ? 'All of it held' : 'Something did not hold'}, in ${seconds(began)} s. Open ${result.report ?? 'nothing'} in a browser. Next: npm start, then npm run tenant -- --help`,
   );
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
   process.exitCode = held ? 0 : 1;

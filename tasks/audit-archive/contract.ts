@@ -24,7 +24,7 @@ const archiving = (platform: Platform): readonly Permission[] => [
     conditions: { StringLike: { 's3:prefix': [`${AUDIT_ROOT}*`, `${UNASSIGNED_AUDIT_ROOT}*`] } },
   },
   {
-    actions: ['states:DescribeExecution', 'states:GetExecutionHistory'],
+    actions: ['states:DescribeExecution', 'states:DescribeStateMachineForExecution', 'states:GetExecutionHistory'],
     resources: [executionArnPattern(platform)],
     wildcardReason: 'Executions of the state machines of this app and stage; their names hold the request.',
   },

@@ -1,6 +1,11 @@
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { type DescribeExecutionOutput, GetExecutionHistoryCommand, type HistoryEvent } from '@aws-sdk/client-sfn';
+import {
+  type DescribeExecutionOutput,
+  DescribeStateMachineForExecutionCommand,
+  GetExecutionHistoryCommand,
+  type HistoryEvent,
+} from '@aws-sdk/client-sfn';
 import type { TaskScope } from '../shared/define-task';
 import { sha256Hex } from '../shared/digest';
 import { NotReadyError, ResourceConflictError } from '../shared/errors';
@@ -105,7 +110,8 @@ async function* documentOf(
   ids: { readonly tenantId: string; readonly requestId: string } | undefined,
 ): AsyncGenerator<string> {
   const { tenantId = null, requestId = null } = ids ?? {};
-  const head = JSON.stringify({ schemaVersion: 1, tenantId, requestId, execution });
+  const stateMachine = await stateMachineOf(execution.executionArn ?? '');
+  const head = JSON.stringify({ schemaVersion: 1, tenantId, requestId, execution, stateMachine });
   yield `${head.slice(0, -1)},"events":[`;
   let last: HistoryEvent | undefined;
   let redrives = 0;
@@ -118,6 +124,14 @@ async function* documentOf(
   if (!ENDS.has(last?.type) || redrives !== (execution.redriveCount ?? 0))
     throw new NotReadyError(`the history of execution ${execution.executionArn} does not show its end yet`);
   yield ']}';
+}
+
+/** The definition that the execution ran, which a later deployment replaces. */
+async function stateMachineOf(executionArn: string) {
+  const { stateMachineArn, revisionId, definition } = await sfn.send(
+    new DescribeStateMachineForExecutionCommand({ executionArn }),
+  );
+  return { stateMachineArn, revisionId, definition };
 }
 
 async function* eventsOf(executionArn: string): AsyncGenerator<HistoryEvent> {

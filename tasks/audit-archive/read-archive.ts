@@ -15,6 +15,8 @@ export interface ReadArchive {
   /** Records of the chain that can be read, in order. */
   readonly records: readonly ChainRecord[];
   readonly verification: Verification;
+  /** Bytes of the objects that were to be kept, by key: those that were verified. */
+  readonly kept: ReadonlyMap<string, Buffer>;
 }
 
 export interface ArchiveToRead {
@@ -25,13 +27,23 @@ export interface ArchiveToRead {
   readonly head: Pick<ArchiveHead, 'sequence' | 'sha256'> | undefined;
   readonly now: Date;
   readonly client?: S3Client;
+  /** Keys whose bytes the caller needs; every other object is hashed as it streams by. @default none */
+  readonly keep?: (key: string) => boolean;
 }
 
 /** Reads a tenant's whole archive, every byte of it, and verifies its chain. */
-export async function readArchive({ tenantId, bucket, head, now, client }: ArchiveToRead): Promise<ReadArchive> {
+export async function readArchive({
+  tenantId,
+  bucket,
+  head,
+  now,
+  client,
+  keep = () => false,
+}: ArchiveToRead): Promise<ReadArchive> {
   const store = openAuditObjects(bucket, client);
   const versions = await store.list(auditPrefix(tenantId));
   const chain = new Map<string, Buffer>();
+  const kept = new Map<string, Buffer>();
   const objects = await inParallel(
     [...firstVersions(versions).values()],
     READS,
@@ -39,8 +51,8 @@ export async function readArchive({ tenantId, bucket, head, now, client }: Archi
       const { key, lastModified } = version;
       const all = versions.filter((other) => other.key === key);
       const isRecord = key.startsWith(chainPrefix(tenantId));
-      const bytes = isRecord ? await store.read(version) : undefined;
-      if (bytes !== undefined) chain.set(key, bytes);
+      const bytes = isRecord || keep(key) ? await store.read(version) : undefined;
+      if (bytes !== undefined) (isRecord ? chain : kept).set(key, bytes);
       return {
         key,
         lastModified,
@@ -50,11 +62,11 @@ export async function readArchive({ tenantId, bucket, head, now, client }: Archi
       };
     },
   );
-  return verified({ tenantId, objects, chain, ...(head && { head }) }, now);
+  return { ...verified({ tenantId, objects, chain, ...(head && { head }) }, now), kept };
 }
 
 /** Adds what follows from the contents of an archive, wherever it was read. */
-export const verified = (contents: ArchiveContents, now: Date): ReadArchive => ({
+export const verified = (contents: ArchiveContents, now: Date): Omit<ReadArchive, 'kept'> => ({
   contents,
   records: [...contents.chain.keys()]
     .sort()

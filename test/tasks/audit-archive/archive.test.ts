@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
+  DescribeStateMachineForExecutionCommand,
   GetExecutionHistoryCommand,
   type HistoryEvent,
   SFNClient,
@@ -12,7 +13,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/audit-archive/archive';
 import { type AuditBucket, serveAuditBucket } from '../../support/audit-bucket';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
-import { aContext, anExecutionArn, REGISTRY_TABLE, setEnvironment } from '../../support/builders';
+import { aContext, anExecutionArn, REGISTRY_TABLE, STATE_MACHINE_ARN, setEnvironment } from '../../support/builders';
 import { captureOutput, type Output } from '../../support/output';
 import { serveTables, type Tables } from '../../support/tables';
 
@@ -26,6 +27,11 @@ let bucket: AuditBucket;
 const ARN = anExecutionArn();
 const HISTORY = 'audit/acme/onboard--acme--request-1/history-redrive-0.json.gz';
 const FIRST = 'audit/acme/chain/0000000001.json';
+const STATE_MACHINE = {
+  stateMachineArn: STATE_MACHINE_ARN,
+  revisionId: 'revision-1',
+  definition: '{"StartAt":"Claim tenant","States":{}}',
+};
 const INPUT = '{"requestId":"request-1","tenantId":"acme"}';
 
 const anExecution = (changes: object = {}) => ({
@@ -73,6 +79,7 @@ beforeEach(async () => {
   tables = await serveTables(dynamodb, REGISTRY_TABLE);
   bucket = serveAuditBucket(s3);
   sfn.on(DescribeExecutionCommand).resolves(anExecution());
+  sfn.on(DescribeStateMachineForExecutionCommand).resolves({ name: 'onboard-tenant', ...STATE_MACHINE });
   serveHistory(events(3));
   bucket.put('audit/acme/onboard--acme--request-1/claim-tenant.json', '{"record":1}');
 });
@@ -90,6 +97,7 @@ describe('archive-execution', () => {
       tenantId: 'acme',
       requestId: 'request-1',
       execution,
+      stateMachine: STATE_MACHINE,
       events: JSON.parse(JSON.stringify(events(3))),
     });
     expect(bucket.body(HISTORY).readUInt32LE(4)).toBe(0);
@@ -219,6 +227,10 @@ describe('archive-execution', () => {
 
 describe('archive-execution, interrupted at any call', () => {
   const CALLS: readonly (readonly [what: string, prepare: () => void])[] = [
+    [
+      'DescribeStateMachineForExecution',
+      () => sfn.on(DescribeStateMachineForExecutionCommand).rejectsOnce(aLostAnswer()).resolves(STATE_MACHINE),
+    ],
     ['DescribeExecution', () => sfn.on(DescribeExecutionCommand).rejectsOnce(aLostAnswer()).resolves(anExecution())],
     [
       'the second DescribeExecution',

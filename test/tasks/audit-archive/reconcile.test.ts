@@ -1,6 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import {
   DescribeExecutionCommand,
+  DescribeStateMachineForExecutionCommand,
   GetExecutionHistoryCommand,
   ListExecutionsCommand,
   SFNClient,
@@ -43,6 +44,7 @@ function serveExecutions(...ended: readonly { name: string; days: number; redriv
     const end = Number(nextToken) + 2;
     return { executions: found.slice(Number(nextToken), end), ...(end < found.length && { nextToken: String(end) }) };
   });
+  sfn.on(DescribeStateMachineForExecutionCommand).resolves({ definition: '{}' });
   sfn.on(DescribeExecutionCommand).callsFake(({ executionArn }) => {
     const position = items.findIndex((item) => item.executionArn === executionArn);
     const [, tenantId, requestId] = (items[position]?.name ?? '').split('--');
