@@ -1,5 +1,5 @@
 import { Stack } from 'aws-cdk-lib';
-import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { Alarm, ComparisonOperator, type IMetric, Stats, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Topic } from 'aws-cdk-lib/aws-sns';
@@ -71,7 +71,7 @@ const ARCHIVE_DEADLINE_DAYS = 80;
 export const ALARMS: readonly AlarmDefinition[] = [
   {
     name: 'failed-execution',
-    meaning: 'An execution has failed or timed out; its tenant waits for a redrive.',
+    meaning: 'An execution has failed or timed out, and waits for a redrive.',
     metric: (sources) =>
       sum(
         ['ExecutionsFailed', 'ExecutionsTimedOut'].flatMap((name) => ofMachines(sources, name)),
@@ -174,6 +174,17 @@ export const ALARMS: readonly AlarmDefinition[] = [
     name: 'archive-not-reconciled',
     meaning: 'For two days nobody has looked whether all ended executions are in the audit archive.',
     metric: (sources) => taskRuns(sources, { step: reconcileArchive.stateName, outcome: 'Success' }, DAILY),
+    threshold: 1,
+    below: true,
+    periods: { bad: 2, of: 2 },
+    silence: 'bad',
+  },
+  {
+    name: 'tenants-not-examined',
+    meaning: 'For two days no examination has compared the tenants and the account with the registry.',
+    // Not the runs of its last step: an examination of one tenant ends with it, too, and emits no gauges.
+    metric: (sources) =>
+      gauge(sources, METRICS.orphanedKeys, { period: DAILY }).with({ statistic: Stats.SAMPLE_COUNT }),
     threshold: 1,
     below: true,
     periods: { bad: 2, of: 2 },

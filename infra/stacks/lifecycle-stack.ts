@@ -119,6 +119,7 @@ export class LifecycleStack extends Stack {
       deadLetterQueue,
     });
 
+    const examination = new Examination(this, 'Examination', { config, functionOf });
     new ScheduledTask(this, 'Observation', {
       config,
       contract: observeEstate,
@@ -131,12 +132,12 @@ export class LifecycleStack extends Stack {
         onboard: onboard.stateMachineArn,
         offboard: offboard.stateMachineArn,
         reinstate: reinstate.stateMachineArn,
+        examine: examination.stateMachine.stateMachineArn,
       },
     };
     const { alarms, topic } = new Alarms(this, 'Alarms', { config, sources });
     new Dashboard(this, 'Watch', { config, sources, alarms, queues: DEAD_LETTER_QUEUES.map(({ name }) => name) });
     new SavedQueries(this, 'SavedQueries', config);
-    const examination = new Examination(this, 'Examination', { config, functionOf });
 
     this.output({
       RequestOperationFunctionName: taskFunctionName(config.app, requestOperation.name),

@@ -45,7 +45,9 @@ describe('every alarm', () => {
     const breaching = alarmsOf('prod').filter(({ TreatMissingData }) => TreatMissingData === 'breaching');
 
     expect(breaching.map(({ AlarmName }) => AlarmName)).toEqual(
-      ['estate-not-observed', 'archive-not-reconciled'].map((name) => `tenant-lifecycle-prod-${name}`),
+      ['estate-not-observed', 'archive-not-reconciled', 'tenants-not-examined'].map(
+        (name) => `tenant-lifecycle-prod-${name}`,
+      ),
     );
   });
 
