@@ -16,6 +16,11 @@ import * as auditLog from '../../../tasks/audit-log/provision';
 import * as seal from '../../../tasks/audit-log/seal';
 import * as destroyData from '../../../tasks/data-partition/destroy';
 import * as dataPartition from '../../../tasks/data-partition/provision';
+import * as examineAccount from '../../../tasks/doctor/examine-account';
+import * as examineTenant from '../../../tasks/doctor/examine-tenant';
+import * as listTenants from '../../../tasks/doctor/list-tenants-to-examine';
+import * as retireKey from '../../../tasks/doctor/retire-orphaned-key';
+import * as summarize from '../../../tasks/doctor/summarize-examination';
 import * as destroyKey from '../../../tasks/encryption-key/destroy';
 import * as encryptionKey from '../../../tasks/encryption-key/provision';
 import * as restoreKey from '../../../tasks/encryption-key/restore';
@@ -125,6 +130,7 @@ const aClaim = (changes: object = {}) => ({
   step: 'Claim tenant',
 });
 const anEnd = () => ({ detail: { executionArn: anExecutionArn(), status: 'FAILED' } });
+const EXAMINATION = { executionArn: anExecutionArn('examine-1'), startedAt: '2026-01-01T00:00:00.000Z' };
 const CHANGE = { tenantId: 'acme', requestId: 'request-1', requestedBy: 'ops/two' };
 
 const TASKS: readonly (readonly [name: string, handler: Handler, input: object])[] = [
@@ -139,6 +145,11 @@ const TASKS: readonly (readonly [name: string, handler: Handler, input: object])
   ['archive-execution', archive.handler, { Records: [] }],
   ['reconcile-archive', reconcile.handler, { 'detail-type': 'Scheduled Event' }],
   ['observe-estate', observe.handler, {}],
+  ['list-tenants-to-examine', listTenants.handler, EXAMINATION],
+  ['examine-tenant', examineTenant.handler, EXAMINATION],
+  ['examine-account', examineAccount.handler, EXAMINATION],
+  ['summarize-examination', summarize.handler, EXAMINATION],
+  ['retire-orphaned-key', retireKey.handler, CHANGE],
 ];
 const BAD_IDS = ['', 'Acme', 'a--b', 'a*', '*', '#', '/', '..', 'acmé', 'a'.repeat(37), 'acme\n', 7, null];
 
