@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { mapAwsError, redact } from '../shared/aws-errors';
 import { Arn } from '../shared/contract';
-import { defineTask, type TaskScope } from '../shared/define-task';
+import { defineTask, type TaskScope, tagsOf } from '../shared/define-task';
 import { errorName, InvalidInputError } from '../shared/errors';
 import { archiveExecution as contract } from './contract';
 import { archiveExecution } from './history';
@@ -16,6 +16,9 @@ const StatusChange = z.object({ detail: z.object({ executionArn: Arn }) });
 export async function archiveEnded({ Records }: z.output<typeof contract.input>, scope: TaskScope<never>) {
   const batchItemFailures: { itemIdentifier: string }[] = [];
   for (const { messageId, body } of Records) {
+    // A batch is of many tenants; what is logged about one of its executions names its tenant.
+    const tags = tagsOf(json(body));
+    scope.logger.appendKeys(tags);
     try {
       const executionArn = executionArnOf(messageId, body);
       const outcome = await archiveExecution(executionArn, scope);
@@ -25,6 +28,8 @@ export async function archiveEnded({ Records }: z.output<typeof contract.input>,
       const errorMessage = mapped instanceof Error ? redact(mapped.message) : '';
       scope.logger.error('not archived', { messageId, errorName: errorName(mapped), errorMessage });
       batchItemFailures.push({ itemIdentifier: messageId });
+    } finally {
+      scope.logger.removeKeys(Object.keys(tags));
     }
   }
   return { batchItemFailures };

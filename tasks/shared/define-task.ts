@@ -237,7 +237,7 @@ const TAGS: Readonly<Record<string, RegExp>> = {
 const STEP = /^[\w ?-]{1,80}$/;
 
 /** Ids for log lines, taken from the raw event so that even a refused input is found by tenant. */
-function tagsOf(event: unknown): Record<string, string> {
+export function tagsOf(event: unknown): Record<string, string> {
   const tags: Record<string, string> = {};
   const detail = member(event, 'detail');
   for (const source of [member(event, 'request'), json(member(detail, 'input')), detail, event]) {
