@@ -68,7 +68,7 @@ export const comeAndGo: Journey = {
     const lines = (await endStateOf(sandbox, tenantId)).map((line) =>
       line
         .replace(/-g\d+\b/g, '-g<n>')
-        .replace(/("generation": )\d+/, '$1<n>')
+        .replace(/(generation\\*": ?)\d+/g, '$1<n>')
         .replace(/(\\?"removed\\?": ?)\d+/g, '$1<n>'),
     );
     return [...new Set(lines)];
