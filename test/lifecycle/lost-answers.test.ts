@@ -19,12 +19,6 @@ describe('an onboarding ends like an undisturbed one although in every function'
   it.each([
     ['the answer of any one call is lost', 'lost', { when: 'after', effect: { kind: 'reset' } }],
     ['all answers of any one call are lost', 'all', { when: 'after', effect: { kind: 'reset' }, times: TO_THE_TASK }],
-    ['any one call is throttled', 'throttled', { when: 'before', effect: { kind: 'throttle' }, times: TO_THE_TASK }],
-    [
-      'any one call ends in an error of the service',
-      'failed',
-      { when: 'before', effect: { kind: 'error', code: 'ServiceUnavailable', status: 503 }, times: TO_THE_TASK },
-    ],
   ] as const)('%s', async (_what, label, fault) => {
     const problems = await problemsWithFaultyCalls(app(), undisturbed, label, fault);
 
