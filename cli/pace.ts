@@ -12,18 +12,3 @@ export function pace({ burst, perSecond }: { readonly burst: number; readonly pe
     if (next > now) await new Promise((resolve) => setTimeout(resolve, next - now));
   };
 }
-
-/** Runs the task for each item, some at a time. Results stand in the order of the items. */
-export async function inParallel<Item, Result>(
-  items: readonly Item[],
-  limit: number,
-  task: (item: Item) => Promise<Result>,
-): Promise<Result[]> {
-  const results: Result[] = [];
-  const queue = items.entries();
-  const work = async () => {
-    for (const [position, item] of queue) results[position] = await task(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));
-  return results;
-}

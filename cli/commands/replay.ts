@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HOLD_STATE } from '../../tasks/lifecycle/offboarding-contract';
+import { inParallel } from '../../tasks/shared/in-parallel';
 import { clientToken } from '../../tasks/shared/names';
 import type { TenantState } from '../../tasks/shared/registry';
 import { TenantId, type TenantStatus } from '../../tasks/shared/tenant';
@@ -8,7 +9,7 @@ import { reportOf } from '../errors';
 import type { Executions } from '../executions';
 import { EXIT, type ExitCode } from '../exit-code';
 import { type Colors, facts } from '../output';
-import { inParallel, pace } from '../pace';
+import { pace } from '../pace';
 import { principalOf } from '../principal';
 import { type PlannedFailure, planReplay, type ReplayPlan } from '../replay-plan';
 import type { Target } from '../target';

@@ -1,7 +1,8 @@
-import { GetObjectCommand, PutObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
-import { isNamed } from '../shared/aws-errors';
+import { GetObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
 import { REPEATABLE } from '../shared/clients';
+import { inParallel } from '../shared/in-parallel';
 import { canonicalJson, doctorPartsPrefix } from '../shared/names';
+import { writeOnce } from '../shared/write-once';
 import type { Finding, TenantFindings } from './finding';
 
 const s3 = new S3Client(REPEATABLE);
@@ -21,12 +22,7 @@ export async function putPart(bucket: string, examination: Examination, name: st
 }
 
 export async function putOnce(Bucket: string, Key: string, content: object): Promise<void> {
-  const Body = canonicalJson(content);
-  try {
-    await s3.send(new PutObjectCommand({ Bucket, Key, Body, ContentType: 'application/json', IfNoneMatch: '*' }));
-  } catch (error) {
-    if (!isNamed(error, 'PreconditionFailed')) throw error;
-  }
+  await writeOnce({ Bucket, Key, Body: canonicalJson(content), ContentType: 'application/json' });
 }
 
 /** Objects read at once. */
@@ -37,13 +33,11 @@ export async function readParts(Bucket: string, examination: Examination): Promi
   const parts: Part[] = [];
   for await (const page of paginateListObjectsV2({ client: s3 }, { Bucket, Prefix: prefixOf(examination) })) {
     const keys = (page.Contents ?? []).flatMap(({ Key }) => Key ?? []);
-    for (let start = 0; start < keys.length; start += CONCURRENCY) {
-      const bodies = keys.slice(start, start + CONCURRENCY).map(async (Key) => {
-        const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-        return JSON.parse((await Body?.transformToString()) ?? '{}') as Part;
-      });
-      parts.push(...(await Promise.all(bodies)));
-    }
+    const read = async (Key: string) => {
+      const { Body } = await s3.send(new GetObjectCommand({ Bucket, Key }));
+      return JSON.parse((await Body?.transformToString()) ?? '{}') as Part;
+    };
+    parts.push(...(await inParallel(keys, CONCURRENCY, read)));
   }
   return parts;
 }

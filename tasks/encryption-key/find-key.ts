@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-kms';
 import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
+import { inParallel } from '../shared/in-parallel';
 import { type App, appId, keyAlias, MANAGED_BY_TAG, TENANT_TAG } from '../shared/names';
 import type { LedgerEntry } from '../shared/registry';
 
@@ -88,14 +89,6 @@ export async function selected(
   keyArns: readonly string[],
   question: (keyArn: string) => Promise<boolean>,
 ): Promise<readonly string[]> {
-  const found: string[] = [];
-  for (const batch of batches(keyArns, SEARCH_CONCURRENCY)) {
-    const answers = await Promise.all(batch.map(question));
-    found.push(...batch.filter((_, position) => answers[position]));
-  }
-  return found;
-}
-
-function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+  const answers = await inParallel(keyArns, SEARCH_CONCURRENCY, question);
+  return keyArns.filter((_, position) => answers[position]);
 }

@@ -1,5 +1,5 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn';
-import { operationOf, successorName } from '../shared/names';
+import { executionName, operationOf, successorName } from '../shared/names';
 import type { OperationRecord, TenantRecord, TenantState } from '../shared/registry';
 import { OPERATIONS, type OperationName } from '../shared/tenant';
 
@@ -66,16 +66,20 @@ export async function latestExecution(
 
 /** The lease's owner first: it is the one that counts when all of them are forgotten. */
 function candidates({ operation, record }: CurrentOperation, state: TenantState): readonly string[] {
-  const { leaseOwner, lastFailure, generation } = state;
+  const { tenantId, leaseOwner, lastFailure, generation } = state;
   const { executionArn, replays = [] } = record;
   const successor =
     operation === 'offboard' && executionArn !== undefined
-      ? [successorName(executionArn.replace(/\.r\d+$/, ''), generation + 1)]
+      ? [besides(executionArn, successorName(executionName('offboard', tenantId, record.requestId), generation + 1))]
       : [];
   const named = [leaseOwner, executionArn, lastFailure?.executionArn, replays.at(-1)?.executionArn, ...successor];
   const arns = named.filter((arn): arn is string => arn !== undefined && operationOf(arn) === operation);
   return [...new Set(arns)];
 }
+
+/** ARN of another execution of the same state machine. */
+const besides = (executionArn: string, name: string): string =>
+  `${executionArn.slice(0, executionArn.lastIndexOf(':') + 1)}${name}`;
 
 const startOf = ({ startDate }: DescribeExecutionOutput): number => startDate?.getTime() ?? 0;
 

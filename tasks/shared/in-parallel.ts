@@ -5,13 +5,10 @@ export async function inParallel<Item, Result>(
   map: (item: Item) => Promise<Result>,
 ): Promise<Result[]> {
   const results: Result[] = [];
-  let next = 0;
+  // Shared by the workers: each takes the next item that none has taken.
+  const queue = items.entries();
   const work = async () => {
-    while (next < items.length) {
-      const position = next;
-      next += 1;
-      results[position] = await map(items[position] as Item);
-    }
+    for (const [position, item] of queue) results[position] = await map(item);
   };
   await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work));
   return results;

@@ -92,11 +92,11 @@ export const doctorPartsPrefix = (executionArn: string, startedAt: string): stri
 const REQUEST_ID_IN_NAME = 26;
 
 /**
- * `<operation>--<tenantId>--<requestId>`; a requestId that is longer, or ends like a successor's name, is stood for by the
+ * `<operation>--<tenantId>--<requestId>`; a requestId that is longer, or ends like the name of a successor or a replay, is stood for by the
  * start of its base32 SHA-256.
  */
 export function executionName(operation: OperationName, tenantId: string, requestId: string): string {
-  const fits = requestId.length <= REQUEST_ID_IN_NAME && !/-g\d+$/.test(requestId);
+  const fits = requestId.length <= REQUEST_ID_IN_NAME && !/-[gr]\d+$/.test(requestId);
   const id = fits ? requestId : base32(sha256(requestId)).slice(0, REQUEST_ID_IN_NAME);
   return `${operation}--${tenantId}--${id}`;
 }
@@ -109,11 +109,11 @@ export const STOPPED_BY_APP = {
 } as const;
 
 /**
- * Name of a request's further execution, which starts anew what an earlier one did not finish. A dot stands in no
- * requestId, so that no other request has the name. At most 80 characters up to the 999th.
+ * Name of a request's further execution, which starts anew what an earlier one did not finish; no request's own execution
+ * is named so. At most 80 characters up to the 999th. No dot: executions whose names have one are not logged [client-sfn, StartExecution].
  * @param count of the request's replays, this one included
  */
-export const replayName = (name: string, count: number): string => `${name}.r${count}`;
+export const replayName = (name: string, count: number): string => `${name}-r${count}`;
 
 /** Name of the execution that goes on with an offboarding at that generation; no request's own execution is named so. */
 export const successorName = (name: string, generation: number): string => `${name}-g${generation}`;

@@ -5,6 +5,7 @@ import {
   GetCommand,
   PutCommand,
   QueryCommand,
+  type QueryCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { isNamed } from './aws-errors';
@@ -214,6 +215,26 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
     return Item as T | undefined;
   };
 
+  /** Pages of the tenants in one status. @param more of the query; names of its own replace the one that is needed */
+  async function* pagesByStatus(status: TenantStatus, more: Partial<QueryCommandInput> = {}) {
+    let from: Record<string, unknown> | undefined;
+    do {
+      const page = await client.send(
+        new QueryCommand({
+          TableName: table,
+          IndexName: BY_STATUS,
+          KeyConditionExpression: '#status = :status',
+          ExpressionAttributeNames: { '#status': 'status' },
+          ExpressionAttributeValues: { ':status': status },
+          ...more,
+          ...(from && { ExclusiveStartKey: from }),
+        }),
+      );
+      yield page;
+      from = page.LastEvaluatedKey;
+    } while (from !== undefined);
+  }
+
   /** False when an item of that key exists already. */
   const putNew = async (tenantId: string, sk: string, item: object): Promise<boolean> => {
     try {
@@ -272,21 +293,7 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
     /** STATE of all tenants in one status, by tenant id. From an index: a change of the last second may be missing. */
     async listTenants(status: TenantStatus): Promise<readonly TenantState[]> {
       const states: TenantState[] = [];
-      let from: Record<string, unknown> | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName: table,
-            IndexName: BY_STATUS,
-            KeyConditionExpression: '#status = :status',
-            ExpressionAttributeNames: { '#status': 'status' },
-            ExpressionAttributeValues: { ':status': status },
-            ...(from && { ExclusiveStartKey: from }),
-          }),
-        );
-        states.push(...((page.Items ?? []) as TenantState[]));
-        from = page.LastEvaluatedKey;
-      } while (from !== undefined);
+      for await (const { Items = [] } of pagesByStatus(status)) states.push(...(Items as TenantState[]));
       return states;
     },
 
@@ -300,24 +307,15 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
     ): Promise<{ readonly total: number; readonly tenants: readonly SurveyedTenant[] }> {
       const tenants: SurveyedTenant[] = [];
       let total = 0;
-      let from: Record<string, unknown> | undefined;
-      do {
-        const page = await client.send(
-          new QueryCommand({
-            TableName: table,
-            IndexName: BY_STATUS,
-            KeyConditionExpression: '#status = :status',
-            ...(settled && { FilterExpression: UNSETTLED.map((name) => `attribute_exists(#${name})`).join(' OR ') }),
-            ProjectionExpression: SURVEYED.map((name) => `#${name}`).join(', '),
-            ExpressionAttributeNames: Object.fromEntries(SURVEYED.map((name) => [`#${name}`, name])),
-            ExpressionAttributeValues: { ':status': status },
-            ...(from && { ExclusiveStartKey: from }),
-          }),
-        );
-        tenants.push(...((page.Items ?? []) as SurveyedTenant[]));
-        total += page.ScannedCount ?? 0;
-        from = page.LastEvaluatedKey;
-      } while (from !== undefined);
+      const shown = {
+        ...(settled && { FilterExpression: UNSETTLED.map((name) => `attribute_exists(#${name})`).join(' OR ') }),
+        ProjectionExpression: SURVEYED.map((name) => `#${name}`).join(', '),
+        ExpressionAttributeNames: Object.fromEntries(SURVEYED.map((name) => [`#${name}`, name])),
+      };
+      for await (const { Items = [], ScannedCount = 0 } of pagesByStatus(status, shown)) {
+        tenants.push(...(Items as SurveyedTenant[]));
+        total += ScannedCount;
+      }
       return { total, tenants };
     },
 

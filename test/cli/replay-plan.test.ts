@@ -137,7 +137,7 @@ describe('a plan of a replay', () => {
   });
 
   it('is of the newest execution that has not come to claim the tenant', async () => {
-    const replayed = `${OFFBOARDING}.r1`;
+    const replayed = `${OFFBOARDING}-r1`;
     const executions = executionsWith([
       anExecution(),
       anExecution({ executionArn: replayed, startDate: new Date('2026-02-20T00:00:00.000Z') }),

@@ -89,9 +89,9 @@ describe('tenantctl replay of a failed onboarding', () => {
     expect(anew.json()).toMatchObject({
       action: 'start-anew',
       why: 'it cannot be redriven: Execution redrivable period exceeded',
-      goesOnAs: `${atTwenty.executionArn}.r1`,
+      goesOnAs: `${atTwenty.executionArn}-r1`,
     });
-    expect(app().machines.describe(`${atTwenty.executionArn}.r1`)).toMatchObject({ status: 'SUCCEEDED' });
+    expect(app().machines.describe(`${atTwenty.executionArn}-r1`)).toMatchObject({ status: 'SUCCEEDED' });
     for (const tenantId of ['on-three', 'on-twenty']) {
       expect(await stateOf(app(), tenantId)).toMatchObject({ status: 'ACTIVE' });
       const own = ['registry', 'audit'] as const;
@@ -126,9 +126,9 @@ describe('tenantctl replay of a failed onboarding', () => {
     app().machines.register({ ...machine, definition: machine.definitionJson, type: 'STANDARD' });
 
     expect(exitCode).toBe(0);
-    expect(json()).toMatchObject({ action: 'start-anew', goesOnAs: `${executionArn}.r1` });
+    expect(json()).toMatchObject({ action: 'start-anew', goesOnAs: `${executionArn}-r1` });
     expect(String(json()['why'])).toContain('the state machine was changed since');
-    expect(app().machines.machineOf(`${executionArn}.r1`).definitionJson).toBe(definition);
+    expect(app().machines.machineOf(`${executionArn}-r1`).definitionJson).toBe(definition);
     expect(await stateOf(app(), 'changed')).toMatchObject({ status: 'ACTIVE' });
   });
 
@@ -209,7 +209,7 @@ describe('tenantctl replay of a failed onboarding', () => {
     const { json } = await replay('unverified', '--yes', '--wait', '--json');
 
     expect(error).toBe('VerificationFailedError');
-    expect(json()).toMatchObject({ action: 'start-anew', goesOnAs: `${executionArn}.r1`, status: 'ACTIVE' });
+    expect(json()).toMatchObject({ action: 'start-anew', goesOnAs: `${executionArn}-r1`, status: 'ACTIVE' });
   });
 
   it('of a stopped execution redrives it; its event may have been lost', async () => {
@@ -245,7 +245,7 @@ describe('tenantctl replay of a failed onboarding', () => {
     expect([...both, ...late].map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
     expect(app().machines.describe(redrivable.executionArn)).toMatchObject({ redriveCount: 1, status: 'SUCCEEDED' });
     const started = executions(app()).filter(({ name }) => name.includes('--two-people-late--'));
-    expect(started.map(({ name }) => name)).toEqual([`${expired.name}.r1`, expired.name]);
+    expect(started.map(({ name }) => name)).toEqual([`${expired.name}-r1`, expired.name]);
     expect(await stateOf(app(), 'two-people-late')).toMatchObject({ status: 'ACTIVE', generation: 2 });
   });
 
@@ -273,7 +273,7 @@ describe('tenantctl replay of a failed offboarding', () => {
     await quiet(app());
 
     expect(redriven.json()).toMatchObject({ action: 'redrive', goesOnAs: atThree.executionArn });
-    expect(anew.json()).toMatchObject({ action: 'start-anew', goesOnAs: `${atTwenty.executionArn}.r1` });
+    expect(anew.json()).toMatchObject({ action: 'start-anew', goesOnAs: `${atTwenty.executionArn}-r1` });
     for (const tenantId of ['off-three', 'off-twenty']) {
       expect((await stateOf(app(), tenantId)).status).toBe('OFFBOARDED');
       expect(await dataOf(app(), tenantId)).toBe(await dataOf(app(), 'off-three'));
@@ -318,7 +318,7 @@ describe('tenantctl replay of a failed offboarding', () => {
     const { json } = await replay('unwoken', '--yes', '--json');
     await pass(app(), 31 * DAY);
 
-    expect(json()).toMatchObject({ action: 'start-anew', goesOnAs: `${leaving}.r1` });
+    expect(json()).toMatchObject({ action: 'start-anew', goesOnAs: `${leaving}-r1` });
     expect((await stateOf(app(), 'unwoken')).status).toBe('OFFBOARDED');
   });
 

@@ -32,7 +32,7 @@ interface Known {
 let executions: Map<string, Known>;
 
 const FAILED = anExecutionArnOf('onboard--acme--request-1');
-const REPLAY = anExecutionArnOf('onboard--acme--request-1.r1');
+const REPLAY = anExecutionArnOf('onboard--acme--request-1-r1');
 const inputOf = (requestId: string) => `{"requestId":"${requestId}","tenantId":"acme"}`;
 const know = (arn: string, status: string, { requestId = 'request-1', day = 1 } = {}) =>
   executions.set(arn, { status, input: inputOf(requestId), startDate: new Date(Date.UTC(2026, 0, day)) });
@@ -91,7 +91,7 @@ describe('a replay through the front door', () => {
     expect(answer).toMatchObject({ operation: 'replay', executionArn: REPLAY, repeated: false });
     expect(answer).toMatchObject({ executionStatus: 'RUNNING', status: 'ONBOARDING_FAILED' });
     expect(starts()).toEqual([
-      expect.objectContaining({ name: 'onboard--acme--request-1.r1', input: inputOf('request-1') }),
+      expect.objectContaining({ name: 'onboard--acme--request-1-r1', input: inputOf('request-1') }),
     ]);
     expect(await operation()).toMatchObject({
       executionArn: REPLAY,
@@ -154,7 +154,7 @@ describe('a replay through the front door', () => {
 
     const second = await replay({ executionArn: REPLAY });
 
-    expect(second).toMatchObject({ executionArn: anExecutionArnOf('onboard--acme--request-1.r2'), repeated: false });
+    expect(second).toMatchObject({ executionArn: anExecutionArnOf('onboard--acme--request-1-r2'), repeated: false });
     expect((await operation()).replays?.map(({ inPlaceOf }) => inPlaceOf)).toEqual([FAILED, REPLAY]);
   });
 
@@ -198,7 +198,7 @@ describe('a replay through the front door', () => {
 
     const answer = await replay({ requestId: 'request-2', executionArn: failed });
 
-    expect(answer['executionArn']).toBe(`${failed}.r1`);
+    expect(answer['executionArn']).toBe(`${failed}-r1`);
   });
 
   it('lets a new request wait for it, although it has not claimed the tenant yet', async () => {

@@ -14,6 +14,7 @@ import {
   knowledgeBaseName,
   partitionKey,
   partitionPrefix,
+  replayName,
   stateMachineName,
   storageMarkerKey,
   storagePrefix,
@@ -139,6 +140,17 @@ describe('executionName', () => {
     expect(name).toMatch(/^onboard--acme--[a-z2-7]{26}$/);
     expect(name).not.toBe(executionName('onboard', 'acme', `${id}r`));
   });
+
+  it('is never that of a replay, whose name is logged by Step Functions as well', () =>
+    fc.assert(
+      fc.property(tenantId, requestId, requestId, fc.integer({ min: 1, max: 999 }), (tenant, one, other, count) => {
+        const replay = replayName(executionName('onboard', tenant, one), count);
+
+        expect(replay).toMatch(/^[0-9A-Za-z_-]{1,80}$/);
+        for (const request of [one, other, `${one}-r${count}`, executionNameOf(replay).split('--')[2] ?? ''])
+          expect(executionName('onboard', tenant, request)).not.toBe(replay);
+      }),
+    ));
 
   it('is never that of a successor', () =>
     fc.assert(
