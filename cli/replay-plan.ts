@@ -1,11 +1,12 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn';
 import { currentOperation, isSettled, latestExecution } from '../tasks/lifecycle/current-execution';
 import { failureOf } from '../tasks/lifecycle/failure';
-import { adviceOn, TenantNotRequestedError } from '../tasks/shared/errors';
+import { adviceOn } from '../tasks/shared/errors';
 import { STOPPED_BY_APP } from '../tasks/shared/names';
 import type { Failure, TenantRecord, TenantState } from '../tasks/shared/registry';
 import type { OperationName, TenantStatus } from '../tasks/shared/tenant';
 import type { Executions } from './executions';
+import { knownState } from './known-tenant';
 
 export type PlannedFailure = Pick<Failure, 'step' | 'error' | 'errorClass' | 'message' | 'attempt' | 'nextAction'>;
 
@@ -42,8 +43,7 @@ export async function planReplay(
   executions: Executions,
   { force, now }: PlanOptions,
 ): Promise<ReplayPlan> {
-  const { state } = record;
-  if (state === undefined) throw new TenantNotRequestedError(`tenant ${tenantId}: the registry does not know it`);
+  const state = knownState(tenantId, record);
   const { status } = state;
   if (isSettled(state)) return { tenantId, status, action: 'nothing', why: `the tenant is ${status}` };
 
@@ -70,7 +70,11 @@ export async function planReplay(
   const failed = { ...found, ...(failure && { failure }) };
   const doubt = failure && reasonToFailAgain(failure, state, await now());
   if (doubt !== undefined && !force) {
-    return { ...failed, action: 'refuse', why: `it would fail again: ${doubt} (--force replays nevertheless)` };
+    return {
+      ...failed,
+      action: 'refuse',
+      why: `it would fail again: ${doubt} (corrected already? --force replays it)`,
+    };
   }
   return { ...failed, ...(await wayOf(description, failure, executions)) };
 }

@@ -7,7 +7,7 @@ import { DoctorReport } from '../tasks/doctor/finding';
 import { requestOperation } from '../tasks/lifecycle/contract';
 import { changeHold } from '../tasks/lifecycle/offboarding-contract';
 import { isNamed, mapAwsError } from '../tasks/shared/aws-errors';
-import { TenantLifecycleError } from '../tasks/shared/errors';
+import { TenantLifecycleError, TenantNotRequestedError } from '../tasks/shared/errors';
 import type { Registry } from '../tasks/shared/registry';
 import { RefusedError, TargetError, TenantctlError, UnknownOutcomeError } from './errors';
 import { type Executions, openExecutions } from './executions';
@@ -192,9 +192,13 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       const bucket = output('AuditBucketName');
       // The sandbox is addressed by path, as any endpoint that is no bucket's own.
       const client = new S3Client({ ...settings, forcePathStyle: 'endpoint' in settings });
-      return await calling(`s3:GetObject of ${bucket}`, REPEAT_COMMAND, () =>
+      const read = await calling(`s3:GetObject of ${bucket}`, REPEAT_COMMAND, () =>
         archive.readArchive({ tenantId, bucket, head, now: new Date(), client, ...(keep && { keep }) }),
       );
+      // A mistyped id must not look like a clean archive. One whose head is known and that is empty is broken, and says so.
+      if (read.contents.objects.length === 0 && head === undefined)
+        throw new TenantNotRequestedError(`tenant ${tenantId}: it has no audit archive`);
+      return read;
     },
   };
 }

@@ -7,6 +7,7 @@ import { TenantId } from '../../tasks/shared/tenant';
 import { check, defineCommand, type Parsed, type Scope, tenantCommand, withProblems } from '../command';
 import { reportOf, UnknownOutcomeError } from '../errors';
 import { EXIT, type ExitCode } from '../exit-code';
+import { knownState } from '../known-tenant';
 import { type Colors, table } from '../output';
 import { principalOf } from '../principal';
 import { type Ending, watchExecution } from '../progress';
@@ -40,6 +41,7 @@ export const doctor = defineCommand<Input>({
   async run({ tenantId, repair, yes }, scope) {
     const target = await scope.openTarget();
     const patient = tenantId === undefined ? {} : { tenantId };
+    if (tenantId !== undefined) knownState(tenantId, await (await target.registry()).getTenant(tenantId));
     const report = await examine(patient, target, scope);
     if (report === undefined) return EXIT.interrupted;
     const jobs = jobsOf(report);
@@ -228,7 +230,7 @@ export function reportLines(report: DoctorReport, colors: Colors): string[] {
   ];
   const mark = rows.length === 0 ? colors.green('✓') : colors.red('✗');
   const seen = `${examined} examined${unexamined === 0 ? '' : `, ${unexamined} could not be`}`;
-  const headline = `${mark} ${rows.length === 0 ? 'Nothing differs from the registry' : `${rows.length} findings`}; tenants: ${seen}`;
+  const headline = `${mark} ${rows.length === 0 ? 'Nothing differs from the registry' : `${rows.length} finding${rows.length === 1 ? '' : 's'}`}; tenants: ${seen}`;
   return rows.length === 0
     ? [headline]
     : [headline, ...table(['TENANT', 'KIND', 'RESOURCE', 'FINDING', 'REPAIR'], rows, colors)];

@@ -1,11 +1,11 @@
 import type { DescribeExecutionOutput } from '@aws-sdk/client-sfn';
 import { z } from 'zod';
-import { TenantNotRequestedError } from '../../tasks/shared/errors';
 import { executionNameOf, operationOf } from '../../tasks/shared/names';
 import type { TenantRecord } from '../../tasks/shared/registry';
 import { OPERATIONS, TenantId } from '../../tasks/shared/tenant';
 import { check, defineCommand } from '../command';
 import { EXIT } from '../exit-code';
+import { knownState } from '../known-tenant';
 import { type Colors, facts } from '../output';
 
 const Input = z.strictObject({ tenantId: TenantId });
@@ -24,9 +24,7 @@ export const executions = defineCommand<z.output<typeof Input>>({
   async run({ tenantId }, { output, openTarget }) {
     const target = await openTarget();
     const record = await (await target.registry()).getTenant(tenantId);
-    if (record.state === undefined) {
-      throw new TenantNotRequestedError(`tenant ${tenantId}: the registry does not know it`);
-    }
+    knownState(tenantId, record);
     const reader = target.executions();
     const lists = await Promise.all(
       OPERATIONS.map((operation) => reader.list(operation, `${operation}--${tenantId}--`)),

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { resourcesOf } from '../../tasks/resources';
-import { TenantNotRequestedError } from '../../tasks/shared/errors';
 import type { TenantRecord, TenantState } from '../../tasks/shared/registry';
 import { TenantId } from '../../tasks/shared/tenant';
 import { check, defineCommand } from '../command';
 import { EXIT } from '../exit-code';
+import { knownState } from '../known-tenant';
 import { type Colors, facts, table } from '../output';
 
 const Input = z.strictObject({ tenantId: TenantId, showProfile: z.boolean().default(false) });
@@ -26,12 +26,10 @@ export const status = defineCommand<z.output<typeof Input>>({
     const target = await openTarget();
     const registry = await target.registry();
     const record = await registry.getTenant(tenantId);
-    if (record.state === undefined) {
-      throw new TenantNotRequestedError(`tenant ${tenantId}: the registry does not know it`);
-    }
-    const { leaseOwner } = record.state;
+    const state = knownState(tenantId, record);
+    const { leaseOwner } = state;
     const owner = leaseOwner === undefined ? undefined : await target.executions().describe(leaseOwner);
-    const view = viewOf(record, record.state, { showProfile, leaseOwnerStatus: owner?.status ?? 'FORGOTTEN' });
+    const view = viewOf(record, state, { showProfile, leaseOwnerStatus: owner?.status ?? 'FORGOTTEN' });
     output.result(view, statusLines(view, output.colors));
     return EXIT.done;
   },

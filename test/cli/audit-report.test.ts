@@ -34,7 +34,7 @@ describe('tenantctl audit report', () => {
     const { exitCode, stdout, text } = await written('html');
 
     expect(exitCode).toBe(0);
-    expect(stdout).toMatch(/2 executions written to .*report\.html\nThe archive verifies\.\n/);
+    expect(stdout).toMatch(/^Written to .*report\.html: entries \d+, executions 2\.\nThe archive verifies\.\n/);
     expect(text).toContain('<h1>Audit report of tenant acme</h1>');
     expect(text).toContain('✓ The archive verifies.');
     expect(text.match(/<svg /g)).toHaveLength(2);
@@ -102,7 +102,7 @@ describe('tenantctl audit report', () => {
   it('refuses a tenant that the archive does not know', async () => {
     const { exitCode, stderr } = await report('--tenant-id', 'nobody');
     expect(exitCode).toBe(1);
-    expect(stderr()).toContain('TenantNotRequestedError: tenant nobody: its audit archive is empty');
+    expect(stderr()).toContain('TenantNotRequestedError: tenant nobody: it has no audit archive');
     expect(existsSync('audit-report-nobody.html')).toBe(false);
   });
 

@@ -66,13 +66,17 @@ export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Pro
 
 /** A call's input without what differs from time to time: instants, numbers, requests, and what a condition compares with. */
 function whatIsAsked({ ExpressionAttributeValues: _compared, Body: _body, ...input }: Record<string, unknown>): string {
-  return JSON.stringify(input)
-    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
-    .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
-    .replace(/\b(onboard|offboard|reinstate)--[\w-]+/g, '<execution>')
-    .replace(/(OPERATION#|requests\/|evidence-of-deletion\/)[\w-]+/g, '$1<request>')
-    .replace(/"requestId":\{"S":"[\w-]+"\}/g, '<request>')
-    .replace(/"N":"\d+"/g, '<number>');
+  return (
+    JSON.stringify(input)
+      .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
+      .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
+      .replace(/\b(onboard|offboard|reinstate)--[\w-]+/g, '<execution>')
+      .replace(/(OPERATION#|requests\/|evidence-of-deletion\/)[\w-]+/g, '$1<request>')
+      // Two executions that end together contend for the next place in the chain, or do not.
+      .replace(/\bchain\/\d+/g, 'chain/<number>')
+      .replace(/"requestId":\{"S":"[\w-]+"\}/g, '<request>')
+      .replace(/"N":"\d+"/g, '<number>')
+  );
 }
 
 /**
