@@ -138,6 +138,7 @@ const PLATFORM: Platform = {
   auditBucketArn: 'audit bucket',
   auditKeyArn: 'platform audit key',
   dataTableArn: 'tenant data table',
+  membershipTableArn: 'membership table',
   dataBucketArn: 'tenant data bucket',
   userPoolArn: 'user pool',
   vectorDomainArn: 'vector domain',

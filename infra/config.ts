@@ -1,3 +1,4 @@
+import type { Stack } from 'aws-cdk-lib';
 import { z } from 'zod';
 import { type App, appId } from '../tasks/shared/names';
 
@@ -214,3 +215,8 @@ export const vectorDomainName = (app: App): string => appId(app);
 export const knowledgeBaseRoleName = (app: App): string => `${appId(app)}-knowledge-base`;
 export const dataStackName = (app: App): string => `${appId(app)}-data`;
 export const lifecycleStackName = (app: App): string => `${appId(app)}-lifecycle`;
+/** Foundation models belong to AWS, hence no account. */
+export const embeddingModelArn = (
+  { partition, region }: Pick<Stack, 'partition' | 'region'>,
+  { embeddingModelId }: StageConfig,
+): string => `arn:${partition}:bedrock:${region}::foundation-model/${embeddingModelId}`;

@@ -5,9 +5,14 @@ import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
 import { OFFBOARDING_CONTRACTS } from '../tasks/lifecycle/offboarding-contract';
 import { RESOURCE_VERBS, TENANT_RESOURCES } from '../tasks/resources';
 import type { TaskContract } from '../tasks/shared/contract';
+import { issueTenantClaim } from '../tasks/tenant-claim/contract';
+
+/** Functions that a resource of the data stack calls: they are deployed with it, because it cannot be made before them. */
+export const TRIGGERS: readonly TaskContract[] = [issueTenantClaim];
 
 /** Every task there is: each gets a function and a role of its own. */
 export const CONTRACTS: readonly TaskContract[] = [
+  ...TRIGGERS,
   ...TENANT_RESOURCES.map(({ provision }) => provision),
   ...RESOURCE_VERBS,
   ...LIFECYCLE_CONTRACTS,

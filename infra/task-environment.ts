@@ -2,8 +2,8 @@ import type { Stack } from 'aws-cdk-lib';
 import { BASE_ENVIRONMENT, type EnvironmentName, type Platform, type TaskContract } from '../tasks/shared/contract';
 import { taskRoleName } from '../tasks/shared/names';
 import { provisionStoragePrefix } from '../tasks/storage-prefix/contract';
-import { type StageConfig, vectorDomainName } from './config';
-import { embeddingModelArn, type SharedResources } from './stacks/data-stack';
+import { embeddingModelArn, type StageConfig, vectorDomainName } from './config';
+import type { SharedResources } from './stacks/data-stack';
 
 /** Value of every variable that a task may ask for; the compiler finds one that is missing. */
 export function environmentValues(
@@ -21,6 +21,7 @@ export function environmentValues(
     AUDIT_RETENTION_DAYS: String(config.auditLogDays),
     AUDIT_DELETION_PROTECTION: String(config.deletionProtection),
     DATA_TABLE: shared.dataTableName,
+    MEMBERSHIP_TABLE: shared.membershipTableName,
     DATA_BUCKET: shared.dataBucketName,
     USER_POOL_ID: shared.userPoolId,
     VECTOR_DOMAIN_NAME: vectorDomainName(config.app),

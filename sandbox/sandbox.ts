@@ -66,11 +66,18 @@ export class Sandbox {
     this.calls = new CallLog(this.clock, callLogFile === undefined ? {} : { file: callLogFile });
     this.schedules = new Schedules(estate);
     const sessions = new Sessions(estate);
-    this.services = createServices(estate, quotas, {
-      directory: this.directory,
-      sessions,
-      canAssumeRole: (roleArn) => this.iam.trusts(roleArn, 'bedrock.amazonaws.com', { sourceArn: NEW_KNOWLEDGE_BASE }),
-    });
+    this.services = createServices(
+      estate,
+      quotas,
+      {
+        directory: this.directory,
+        sessions,
+        canAssumeRole: (roleArn) =>
+          this.iam.trusts(roleArn, 'bedrock.amazonaws.com', { sourceArn: NEW_KNOWLEDGE_BASE }),
+      },
+      (functionName, event) =>
+        this.functions.invoke(functionName, event, { invocationType: 'RequestResponse', requestId: randomUUID() }),
+    );
     this.iam = new Authorizer({ estate, services: this.services, directory: this.directory }, sessions);
     this.functions = new LocalFunctionHost({
       clock: this.clock,
@@ -105,6 +112,7 @@ export class Sandbox {
       },
       services: [
         ...Object.values(this.services).map(({ service }) => service),
+        this.services.cognito.hostedPages,
         createLambda(estate, this.functions).service,
         createSfn(this.machines),
       ],

@@ -86,6 +86,7 @@ export const RETRIES: readonly RetryProps[] = [
       'SelfApprovalError',
       'ResidueFoundError',
       'AuditChainBrokenError',
+      'ForbiddenError',
     ],
     maxAttempts: 0,
   },

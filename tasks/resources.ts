@@ -117,7 +117,7 @@ export const RESOURCES = [
     type: USER_GROUP,
     provision: provisionUserGroup,
     after: ENCRYPTION_KEY,
-    verify: { environment: ['USER_POOL_ID'], permissions: verifyUserGroupPermissions },
+    verify: { environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'], permissions: verifyUserGroupPermissions },
     quota: 'Amazon Cognito groups per user pool',
   },
   { type: FIRST_ADMIN, provision: provisionFirstAdmin, after: USER_GROUP },
@@ -189,7 +189,7 @@ export const TEARDOWN_ORDER = [
   {
     type: USER_GROUP,
     destroy: destroyUserGroup,
-    residue: { environment: ['USER_POOL_ID'], permissions: userResiduePermissions },
+    residue: { environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'], permissions: userResiduePermissions },
   },
 ] as const satisfies readonly Teardown[];
 

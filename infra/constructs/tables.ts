@@ -1,8 +1,15 @@
 import { RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, ProjectionType, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import {
+  AttributeType,
+  BillingMode,
+  ProjectionType,
+  Table,
+  TableEncryption,
+  type TableProps as TablePropsOfCdk,
+} from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
-import { BY_STATUS } from '../../tasks/shared/names';
+import { BY_STATUS, BY_TENANT_INDEX } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 
 export interface TableProps {
@@ -36,18 +43,39 @@ export class DataTable extends Construct {
   constructor(scope: Construct, id: string, props: TableProps) {
     super(scope, id);
     this.table = keyedTable(this, props);
-    // Lists all keys of one tenant, whatever its partitions: what offboarding deletes and proves gone.
-    this.table.addGlobalSecondaryIndex({
-      indexName: 'by-tenant',
-      partitionKey: text('tenantKey'),
-      sortKey: text('pk'),
-      projectionType: ProjectionType.KEYS_ONLY,
-    });
+    indexByTenant(this.table, ProjectionType.KEYS_ONLY);
   }
 }
 
-function keyedTable(scope: Construct, { config, encryptionKey }: TableProps): Table {
+/** Who belongs to which tenant, with which roles: what tokens are issued by. No tenant session can read it. */
+export class MembershipTable extends Construct {
+  readonly table: Table;
+
+  constructor(scope: Construct, id: string, props: TableProps) {
+    super(scope, id);
+    // Only choices for sessions have the attribute: they end with the session.
+    this.table = keyedTable(this, props, { timeToLiveAttribute: 'expiresAt' });
+    // With everything: it also lists a tenant's members.
+    indexByTenant(this.table, ProjectionType.ALL);
+  }
+}
+
+/** Lists all items of one tenant, whatever their partitions: what offboarding deletes and proves gone. */
+const indexByTenant = (table: Table, projectionType: ProjectionType): void =>
+  table.addGlobalSecondaryIndex({
+    indexName: BY_TENANT_INDEX,
+    partitionKey: text('tenantKey'),
+    sortKey: text('pk'),
+    projectionType,
+  });
+
+function keyedTable(
+  scope: Construct,
+  { config, encryptionKey }: TableProps,
+  more: Pick<TablePropsOfCdk, 'timeToLiveAttribute'> = {},
+): Table {
   const table = new Table(scope, 'Table', {
+    ...more,
     partitionKey: text('pk'),
     sortKey: text('sk'),
     billingMode: BillingMode.PAY_PER_REQUEST,

@@ -1,22 +1,31 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import {
   AccountRecovery,
+  CfnManagedLoginBranding,
+  type CfnUserPoolDomain,
   ClientAttributes,
   FeaturePlan,
+  LambdaVersion,
+  ManagedLoginVersion,
   Mfa,
   OAuthScope,
   StandardThreatProtectionMode,
   StringAttribute,
   UserPool,
   type UserPoolClient,
+  UserPoolOperation,
 } from 'aws-cdk-lib/aws-cognito';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { appId, TENANT_ATTRIBUTE } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 
 const TENANT_ATTRIBUTE_NAME = TENANT_ATTRIBUTE.replace('custom:', '');
 
-/** Users of all tenants, in one group per tenant. Which tenant a user was made for is not the user's to change. */
+/**
+ * Users of all tenants, in one group per tenant. Which tenant a user was made for is not the user's to change, and which
+ * tenant a token is for is not the client's: a trigger writes it from the membership.
+ */
 export class UserDirectory extends Construct {
   readonly userPool: UserPool;
   readonly client: UserPoolClient;
@@ -59,8 +68,12 @@ export class UserDirectory extends Construct {
     this.client = this.userPool.addClient('Client', {
       userPoolClientName: `${appId(config.app)}-application`,
       // Code flow with PKCE alone. Password flows would issue tokens with aws.cognito.signin.user.admin, with which a
-      // user edits their own attributes; for the same reason that scope is not granted.
-      authFlows: { userPassword: false },
+      // user edits their own attributes; for the same reason that scope is not granted. An empty list would mean the
+      // default, which has SRP in it: the custom flow stands for "none", as the pool has no trigger that would define it.
+      authFlows: { custom: true },
+      // A stolen refresh token is good once. Only GetTokensFromRefreshToken refreshes such tokens, and it alone hands
+      // ClientMetadata to the trigger; a few seconds for a client whose answer got lost.
+      refreshTokenRotationGracePeriod: Duration.seconds(10),
       oAuth: {
         flows: { authorizationCodeGrant: true, implicitCodeGrant: false },
         scopes: [OAuthScope.OPENID, OAuthScope.EMAIL, OAuthScope.PROFILE],
@@ -78,5 +91,20 @@ export class UserDirectory extends Construct {
       enableTokenRevocation: true,
       preventUserExistenceErrors: true,
     });
+    // The code flow has its pages there. The prefix is unique in the Region, hence the account.
+    const domain = this.userPool.addDomain('Domain', {
+      cognitoDomain: { domainPrefix: `${appId(config.app)}-${Stack.of(this).account}` },
+      managedLoginVersion: ManagedLoginVersion.NEWER_MANAGED_LOGIN,
+    });
+    new CfnManagedLoginBranding(this, 'Branding', {
+      userPoolId: this.userPool.userPoolId,
+      clientId: this.client.userPoolClientId,
+      useCognitoProvidedValues: true,
+    }).addResourceDependency(domain.node.defaultChild as CfnUserPoolDomain);
+  }
+
+  /** Has the function write, or refuse, the claims of every token; event version 2 can also change the access token. */
+  issueTokensBy(trigger: IFunction): void {
+    this.userPool.addTrigger(UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger, LambdaVersion.V2_0);
   }
 }

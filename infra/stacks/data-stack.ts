@@ -3,14 +3,20 @@ import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { auditLogGroupName, taskRoleName } from '../../tasks/shared/names';
-import { dataStackName, knowledgeBaseRoleName, type StageConfig } from '../config';
+import { issueTenantClaim } from '../../tasks/tenant-claim/contract';
+import { dataStackName, embeddingModelArn, knowledgeBaseRoleName, type StageConfig } from '../config';
 import { AccessLogBucket, AuditBucket, DataBucket } from '../constructs/buckets';
 import { KnowledgeBaseRole } from '../constructs/knowledge-base-role';
 import { PlatformKey } from '../constructs/platform-key';
-import { DataTable, RegistryTable } from '../constructs/tables';
+import { DataTable, MembershipTable, RegistryTable } from '../constructs/tables';
+import { bundleTasks } from '../constructs/task-bundle';
+import { TaskFunction } from '../constructs/task-function';
 import { UserDirectory } from '../constructs/user-directory';
 import { VectorDomain } from '../constructs/vector-domain';
 import { CONTRACTS } from '../contracts';
+import { platformOf } from '../platform';
+import { environmentOf, environmentValues } from '../task-environment';
+import { taskPermissions } from '../task-permissions';
 
 /** What the lifecycle stack gets of this one: CloudFormation imports under names that never change. */
 export interface SharedResources {
@@ -20,6 +26,8 @@ export interface SharedResources {
   readonly dataTableName: string;
   readonly dataTableArn: string;
   readonly dataKeyArn: string;
+  readonly membershipTableName: string;
+  readonly membershipTableArn: string;
   readonly dataBucketName: string;
   readonly dataBucketArn: string;
   readonly auditBucketName: string;
@@ -35,7 +43,10 @@ export interface DataStackProps extends StackProps {
   readonly config: StageConfig;
 }
 
-/** Everything that holds state, apart from what makes it: this stack changes seldom, and in prod nothing of it is ever removed. */
+/**
+ * Everything that holds state, apart from what makes it: this stack changes seldom, and in prod nothing of it is ever removed.
+ * The one function in it is the user pool's own, without which the pool must not issue a token.
+ */
 export class DataStack extends Stack {
   readonly shared: SharedResources;
 
@@ -58,6 +69,7 @@ export class DataStack extends Stack {
     const { bucket: accessLogs } = new AccessLogBucket(this, 'AccessLogs', config);
     const dataBucket = new DataBucket(this, 'DataBucket', { config, encryptionKey: dataKey, accessLogs });
     const auditBucket = new AuditBucket(this, 'AuditBucket', { config, encryptionKey: auditKey, accessLogs });
+    const memberships = new MembershipTable(this, 'Memberships', { config, encryptionKey: registryKey });
     const users = new UserDirectory(this, 'Users', config);
 
     const vectors = new VectorDomain(this, 'Vectors', {
@@ -75,25 +87,49 @@ export class DataStack extends Stack {
       embeddingModelArn: embeddingModelArn(this, config),
     });
 
-    const share = (name: string, value: string): string =>
-      this.exportValue(value, { name: `${dataStackName(config.app)}:${name}` });
-    this.shared = {
-      registryTableName: share('RegistryTableName', registry.table.tableName),
-      registryTableArn: share('RegistryTableArn', registry.table.tableArn),
-      registryKeyArn: share('RegistryKeyArn', registryKey.keyArn),
-      dataTableName: share('DataTableName', data.table.tableName),
-      dataTableArn: share('DataTableArn', data.table.tableArn),
-      dataKeyArn: share('DataKeyArn', dataKey.keyArn),
-      dataBucketName: share('DataBucketName', dataBucket.bucket.bucketName),
-      dataBucketArn: share('DataBucketArn', dataBucket.bucket.bucketArn),
-      auditBucketName: share('AuditBucketName', auditBucket.bucket.bucketName),
-      auditBucketArn: share('AuditBucketArn', auditBucket.bucket.bucketArn),
-      auditKeyArn: share('AuditKeyArn', auditKey.keyArn),
-      userPoolId: share('UserPoolId', users.userPool.userPoolId),
-      userPoolArn: share('UserPoolArn', users.userPool.userPoolArn),
-      userPoolClientId: share('UserPoolClientId', users.client.userPoolClientId),
-      vectorDomainEndpoint: share('VectorDomainEndpoint', vectors.domain.attrDomainEndpoint),
+    const own: SharedResources = {
+      registryTableName: registry.table.tableName,
+      registryTableArn: registry.table.tableArn,
+      registryKeyArn: registryKey.keyArn,
+      dataTableName: data.table.tableName,
+      dataTableArn: data.table.tableArn,
+      dataKeyArn: dataKey.keyArn,
+      membershipTableName: memberships.table.tableName,
+      membershipTableArn: memberships.table.tableArn,
+      dataBucketName: dataBucket.bucket.bucketName,
+      dataBucketArn: dataBucket.bucket.bucketArn,
+      auditBucketName: auditBucket.bucket.bucketName,
+      auditBucketArn: auditBucket.bucket.bucketArn,
+      auditKeyArn: auditKey.keyArn,
+      userPoolId: users.userPool.userPoolId,
+      userPoolArn: users.userPool.userPoolArn,
+      userPoolClientId: users.client.userPoolClientId,
+      vectorDomainEndpoint: vectors.domain.attrDomainEndpoint,
     };
+    this.attachTriggers(users, config, own);
+    this.shared = this.exported(own, config);
+  }
+
+  /** Deploys what the user pool calls, and has it called. */
+  private attachTriggers(users: UserDirectory, config: StageConfig, own: SharedResources): void {
+    if (config.bundle) bundleTasks(CONTRACTS);
+    const platform = platformOf(this, config, own);
+    const { function: issuer } = new TaskFunction(this, 'IssueTenantClaim', {
+      config,
+      contract: issueTenantClaim,
+      environment: environmentOf(issueTenantClaim, environmentValues(this, config, platform, own)),
+      permissions: taskPermissions(issueTenantClaim, platform, own),
+    });
+    users.issueTokensBy(issuer);
+  }
+
+  /** The same values, as another stack imports them: `userPoolId` under the name `<stack>:UserPoolId`. */
+  private exported(own: SharedResources, { app }: StageConfig): SharedResources {
+    const imports = Object.entries(own).map(([name, value]: [string, string]) => [
+      name,
+      this.exportValue(value, { name: `${dataStackName(app)}:${name.charAt(0).toUpperCase()}${name.slice(1)}` }),
+    ]);
+    return Object.fromEntries(imports) as unknown as SharedResources;
   }
 
   /** CloudWatch Logs encrypts the tenants' audit log groups, and no other group, with the audit key. */
@@ -118,7 +154,3 @@ export class DataStack extends Stack {
     return `arn:${this.partition}:iam::${this.account}:role/${roleName}`;
   }
 }
-
-/** Foundation models belong to AWS, hence no account. */
-export const embeddingModelArn = ({ partition, region }: Stack, { embeddingModelId }: StageConfig): string =>
-  `arn:${partition}:bedrock:${region}::foundation-model/${embeddingModelId}`;

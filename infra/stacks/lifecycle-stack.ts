@@ -11,10 +11,10 @@ import { retireOrphanedKey } from '../../tasks/doctor/contract';
 import { OBSERVATION_MINUTES, observeEstate } from '../../tasks/estate/contract';
 import { recordOutcome, requestOperation } from '../../tasks/lifecycle/contract';
 import { changeHold } from '../../tasks/lifecycle/offboarding-contract';
-import type { Permission, Platform, TaskContract } from '../../tasks/shared/contract';
+import type { Permission, TaskContract } from '../../tasks/shared/contract';
 import { appId, stateMachineName, taskFunctionName } from '../../tasks/shared/names';
 import type { OperationName } from '../../tasks/shared/tenant';
-import { knowledgeBaseRoleName, lifecycleStackName, type StageConfig, vectorDomainName } from '../config';
+import { lifecycleStackName, type StageConfig, vectorDomainName } from '../config';
 import { Alarms, DEAD_LETTER_QUEUES } from '../constructs/alarms';
 import { AuditArchive } from '../constructs/audit-archive';
 import { Dashboard } from '../constructs/dashboard';
@@ -26,7 +26,8 @@ import { SavedQueries } from '../constructs/saved-queries';
 import { ScheduledTask } from '../constructs/scheduled-task';
 import { bundleTasks } from '../constructs/task-bundle';
 import { TaskFunction } from '../constructs/task-function';
-import { CONTRACTS } from '../contracts';
+import { CONTRACTS, TRIGGERS } from '../contracts';
+import { platformOf } from '../platform';
 import { environmentOf, environmentValues } from '../task-environment';
 import { taskPermissions } from '../task-permissions';
 import type { SharedResources } from './data-stack';
@@ -50,7 +51,7 @@ export class LifecycleStack extends Stack {
       description: 'Tenant lifecycle: tasks and state machines that onboard, offboard and reinstate tenants',
       terminationProtection: config.deletionProtection,
     });
-    const platform = this.platform(config, shared);
+    const platform = platformOf(this, config, shared);
     const deadLetterQueue = new Queue(this, 'UnrecordedOutcomes', {
       queueName: `${appId(config.app)}-unrecorded-outcomes`,
       encryption: QueueEncryption.SQS_MANAGED,
@@ -62,7 +63,7 @@ export class LifecycleStack extends Stack {
     if (config.bundle) bundleTasks(CONTRACTS);
     const environment = environmentValues(this, config, platform, shared);
     const functions = new Map<string, Lambda>();
-    for (const contract of CONTRACTS) {
+    for (const contract of CONTRACTS.filter((candidate) => !TRIGGERS.includes(candidate))) {
       const extra: readonly Permission[] =
         contract.name === recordOutcome.name
           ? [{ actions: ['sqs:SendMessage'], resources: [deadLetterQueue.queueArn] }]
@@ -149,6 +150,7 @@ export class LifecycleStack extends Stack {
       RetireOrphanedKeyFunctionName: taskFunctionName(config.app, retireOrphanedKey.name),
       RegistryTableName: shared.registryTableName,
       DataTableName: shared.dataTableName,
+      MembershipTableName: shared.membershipTableName,
       DataBucketName: shared.dataBucketName,
       AuditBucketName: shared.auditBucketName,
       UserPoolId: shared.userPoolId,
@@ -160,30 +162,6 @@ export class LifecycleStack extends Stack {
       ArchiveQueueUrl: archive.queue.queueUrl,
       UnarchivedExecutionsQueueUrl: archive.deadLetterQueue.queueUrl,
     });
-  }
-
-  /** ARNs that names determine are put together here, so that roles and functions need no reference to each other. */
-  private platform({ app }: StageConfig, shared: SharedResources): Platform {
-    const { partition, region, account } = this;
-    const machineArn = (operation: OperationName) =>
-      `arn:${partition}:states:${region}:${account}:stateMachine:${stateMachineName(app, operation)}`;
-    return {
-      app,
-      partition,
-      region,
-      account,
-      registryTableArn: shared.registryTableArn,
-      auditBucketArn: shared.auditBucketArn,
-      auditKeyArn: shared.auditKeyArn,
-      dataTableArn: shared.dataTableArn,
-      dataBucketArn: shared.dataBucketArn,
-      userPoolArn: shared.userPoolArn,
-      vectorDomainArn: `arn:${partition}:es:${region}:${account}:domain/${vectorDomainName(app)}`,
-      knowledgeBaseRoleArn: `arn:${partition}:iam::${account}:role/${knowledgeBaseRoleName(app)}`,
-      onboardStateMachineArn: machineArn('onboard'),
-      offboardStateMachineArn: machineArn('offboard'),
-      reinstateStateMachineArn: machineArn('reinstate'),
-    };
   }
 
   private output(values: Readonly<Record<string, string>>): void {

@@ -10,30 +10,62 @@ import type {
   UserStatusType,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { groupOperations } from './cognito/groups';
+import { hostedPages } from './cognito/hosted-pages';
+import { lazySigner } from './cognito/jwt';
 import { type AttributeDefinition, schemaOf } from './cognito/schema';
+import { signInOperations } from './cognito/sign-in';
 import { checked, PoolStore, pageOf60, type SentMessage, type User, type UserPool } from './cognito/store';
+import { type InvokeTrigger, Tokens } from './cognito/tokens';
 import { userOperations } from './cognito/users';
-import { type Estate, type JsonService, ServiceError } from './service';
+import { type Estate, type JsonService, type RawService, ServiceError } from './service';
 
 export interface CognitoOptions {
   /** Not adjustable on AWS. @default 10000 */
   readonly groupsPerPool?: number;
+  /** Runs the functions of triggers. @default there are none */
+  readonly invokeTrigger?: InvokeTrigger;
 }
+
+/** Settings of an app client, as CloudFormation has them too. */
+export type ClientSettings = Partial<
+  Pick<
+    UserPoolClientType,
+    | 'AccessTokenValidity'
+    | 'AllowedOAuthFlows'
+    | 'AllowedOAuthScopes'
+    | 'CallbackURLs'
+    | 'EnableTokenRevocation'
+    | 'ExplicitAuthFlows'
+    | 'IdTokenValidity'
+    | 'ReadAttributes'
+    | 'RefreshTokenRotation'
+    | 'RefreshTokenValidity'
+    | 'TokenValidityUnits'
+    | 'WriteAttributes'
+  >
+> & { readonly name: string };
 
 export interface UserPoolDefinition {
   readonly name: string;
   /** `['email']`: users sign in by e-mail, and Cognito generates their user names. @default [] */
   readonly usernameAttributes?: readonly string[];
   readonly schema?: readonly AttributeDefinition[];
-  readonly clients?: readonly (Pick<UserPoolClientType, 'ReadAttributes' | 'WriteAttributes' | 'ExplicitAuthFlows'> & {
-    readonly name: string;
-  })[];
+  readonly clients?: readonly ClientSettings[];
+  readonly preTokenGeneration?: UserPool['preTokenGeneration'];
+  /** @default false */
+  readonly selfSignUp?: boolean;
+  /** @default false */
+  readonly mfaRequired?: boolean;
   readonly tags?: Readonly<Record<string, string>>;
 }
 
 export interface Cognito {
   readonly service: JsonService;
+  /** Keys, sign-in page and token endpoint. */
+  readonly hostedPages: RawService;
   createUserPool(definition: UserPoolDefinition): UserPoolHandle;
+  /** Returns the id of the client. */
+  createClient(userPoolId: string, settings: ClientSettings): string;
   /** State for assertions: groups, users with their groups, attributes and sign-outs. */
   userPool(id: string): UserPool;
   /** Every e-mail that Cognito would have sent, oldest first. */
@@ -49,9 +81,13 @@ export interface UserPoolHandle {
   readonly clients: Readonly<Record<string, string>>;
 }
 
-/** Amazon Cognito user pools, as far as an administrator's back end uses them. */
-export function createCognito(estate: Estate, { groupsPerPool = 10_000 }: CognitoOptions = {}): Cognito {
+/** Amazon Cognito user pools: what an administrator's back end uses, and how users sign in. */
+export function createCognito(
+  estate: Estate,
+  { groupsPerPool = 10_000, invokeTrigger = noTrigger }: CognitoOptions = {},
+): Cognito {
   const store = new PoolStore();
+  const tokens = new Tokens(store, estate, invokeTrigger);
 
   return {
     service: {
@@ -63,14 +99,17 @@ export function createCognito(estate: Estate, { groupsPerPool = 10_000 }: Cognit
         ...poolOperations(store),
         ...groupOperations(store, estate.clock, groupsPerPool),
         ...userOperations(store, estate.clock),
+        ...signInOperations(store, tokens, estate.clock),
       },
     },
+    hostedPages: hostedPages(store, tokens, estate.clock),
     createUserPool(definition) {
       const pool = newPool(estate, definition);
       store.pools.set(pool.id, pool);
       const clients = [...pool.clients].map(([id, { ClientName = '' }]) => [ClientName, id] as const);
       return { id: pool.id, arn: pool.arn, clients: Object.fromEntries(clients) };
     },
+    createClient: (userPoolId, settings) => addClient(store.pool(userPoolId), settings, estate),
     userPool: (id) => store.pool(id),
     messages: (userPoolId) => store.pool(userPoolId).messages,
     setUserStatus(userPoolId, username, status) {
@@ -80,27 +119,43 @@ export function createCognito(estate: Estate, { groupsPerPool = 10_000 }: Cognit
   };
 }
 
-function newPool({ region, accountId, clock }: Estate, definition: UserPoolDefinition): UserPool {
+const noTrigger: InvokeTrigger = (functionName) => {
+  throw new Error(`nothing runs the function ${functionName}`);
+};
+
+function newPool(estate: Estate, definition: UserPoolDefinition): UserPool {
+  const { region, accountId, clock } = estate;
   const id = `${region}_${identifier(9)}`;
-  const createdAt = new Date(clock.now());
-  const clients = (definition.clients ?? []).map(({ name, ...settings }): readonly [string, UserPoolClientType] => {
-    const clientId = identifier(26).toLowerCase();
-    const dates = { CreationDate: createdAt, LastModifiedDate: createdAt };
-    return [clientId, { ...settings, UserPoolId: id, ClientId: clientId, ClientName: name, ...dates }];
-  });
-  return {
+  const pool: UserPool = {
     id,
     name: definition.name,
     arn: `arn:aws:cognito-idp:${region}:${accountId}:userpool/${id}`,
     signInByEmail: definition.usernameAttributes?.includes('email') ?? false,
     schema: schemaOf(definition.schema ?? []),
-    clients: new Map(clients),
+    clients: new Map(),
     tags: definition.tags ?? {},
-    createdAt,
+    createdAt: new Date(clock.now()),
     groups: new Map(),
     users: new Map(),
     messages: [],
+    preTokenGeneration: definition.preTokenGeneration,
+    selfSignUp: definition.selfSignUp ?? false,
+    mfaRequired: definition.mfaRequired ?? false,
+    signer: lazySigner(),
+    refreshTokens: new Map(),
+    codes: new Map(),
+    challenges: new Map(),
   };
+  for (const settings of definition.clients ?? []) addClient(pool, settings, estate);
+  return pool;
+}
+
+function addClient(pool: UserPool, { name, ...settings }: ClientSettings, { clock }: Estate): string {
+  const ClientId = identifier(26).toLowerCase();
+  const at = new Date(clock.now());
+  const dates = { CreationDate: at, LastModifiedDate: at };
+  pool.clients.set(ClientId, { ...settings, UserPoolId: pool.id, ClientId, ClientName: name, ...dates });
+  return ClientId;
 }
 
 function identifier(length: number): string {

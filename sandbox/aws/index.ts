@@ -3,6 +3,7 @@ import { Sessions } from '../iam/sessions';
 import { createBedrockAgent } from './bedrock-agent';
 import { createCloudFormation } from './cloudformation';
 import { createCognito } from './cognito';
+import type { InvokeTrigger } from './cognito/tokens';
 import { createDynamoDb } from './dynamodb';
 import { createKms } from './kms';
 import { createLogs } from './logs';
@@ -32,6 +33,7 @@ export function createServices(
   estate: Estate,
   { knowledgeBases, groupsPerPool }: EstateQuotas = {},
   { directory = new Directory(), sessions = new Sessions(estate), canAssumeRole }: IdentityOptions = {},
+  invokeTrigger?: InvokeTrigger,
 ) {
   const kms = createKms(estate, { principalExists: (arn) => directory.role(arn) !== undefined });
   const opensearch = createOpenSearch(estate);
@@ -39,7 +41,10 @@ export function createServices(
     kms,
     s3: createS3(estate, { kms }),
     logs: createLogs(estate, { kms }),
-    cognito: createCognito(estate, groupsPerPool === undefined ? {} : { groupsPerPool }),
+    cognito: createCognito(estate, {
+      ...(groupsPerPool !== undefined && { groupsPerPool }),
+      ...(invokeTrigger !== undefined && { invokeTrigger }),
+    }),
     opensearch,
     bedrock: createBedrockAgent(estate, {
       indexExists: (domainArn, index) => opensearch.indexExists(domainArn, index),

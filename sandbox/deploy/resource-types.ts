@@ -351,7 +351,18 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     return { ref: name, attributes: { Arn: `${arn}:*` } };
   },
 
-  'AWS::Cognito::UserPool': ({ UserPoolName, UsernameAttributes, Schema }, { services, estate }, { generatedName }) => {
+  'AWS::Cognito::UserPool': (properties, { services, estate }, { generatedName }) => {
+    const {
+      UserPoolName,
+      UsernameAttributes,
+      Schema,
+      LambdaConfig = {},
+      AdminCreateUserConfig,
+      MfaConfiguration,
+    } = properties;
+    const { PreTokenGenerationConfig: preToken, ...otherTriggers } = LambdaConfig;
+    if (Object.keys(otherTriggers).length > 0)
+      throw new Error(`user pool ${generatedName}: the sandbox knows no trigger ${Object.keys(otherTriggers)}`);
     const { id, arn } = services.cognito.createUserPool({
       name: UserPoolName ?? generatedName,
       usernameAttributes: UsernameAttributes ?? [],
@@ -362,6 +373,14 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
           required: Required ?? false,
         }),
       ),
+      selfSignUp: AdminCreateUserConfig?.AllowAdminCreateUserOnly !== true,
+      mfaRequired: MfaConfiguration === 'ON',
+      ...(preToken && {
+        preTokenGeneration: {
+          functionName: String(preToken.LambdaArn).replace(/^.*:function:/, ''),
+          version: preToken.LambdaVersion,
+        },
+      }),
     });
     const provider = `cognito-idp.${estate.region}.amazonaws.com/${id}`;
     return {
@@ -369,10 +388,20 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
       attributes: { Arn: arn, UserPoolId: id, ProviderName: provider, ProviderURL: `https://${provider}` },
     };
   },
-  'AWS::Cognito::UserPoolClient': ({ ClientName }, _target, { generatedName }) => ({
-    ref: `client-${ClientName ?? generatedName}`,
-    attributes: { ClientId: `client-${ClientName ?? generatedName}` },
-  }),
+  'AWS::Cognito::UserPoolClient': (
+    { UserPoolId, ClientName, CallbackURLs, GenerateSecret, ...settings },
+    { services },
+    { generatedName },
+  ) => {
+    if (GenerateSecret === true) throw new Error(`app client ${generatedName}: the sandbox knows no client secrets`);
+    const id = services.cognito.createClient(UserPoolId, {
+      name: ClientName ?? generatedName,
+      CallbackURLs,
+      ...(settings as object),
+    });
+    return { ref: id, attributes: { ClientId: id, Name: ClientName ?? generatedName } };
+  },
+  'AWS::Cognito::ManagedLoginBranding': recorded,
   'AWS::Cognito::UserPoolDomain': ({ Domain }) => ({ ref: Domain, attributes: {} }),
 
   'AWS::OpenSearchService::Domain': (

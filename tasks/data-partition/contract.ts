@@ -1,4 +1,5 @@
 import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
+import { BY_TENANT_INDEX } from '../shared/names';
 import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const DATA_PARTITION = 'data-partition';
@@ -33,9 +34,6 @@ export const provisionDataPartition = defineContract({
 export const verifyDataPartitionPermissions = (platform: Platform): readonly Permission[] => [
   items(platform, ['dynamodb:GetItem']),
 ];
-
-/** Index that lists all keys of one tenant, also of `TENANT#<id>#…` partitions. */
-export const BY_TENANT_INDEX = 'by-tenant';
 
 const listed = ({ dataTableArn }: Platform): Permission => ({
   actions: ['dynamodb:Query'],

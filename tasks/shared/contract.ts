@@ -31,6 +31,7 @@ export const ENVIRONMENT = {
   /** Two-person rule: whether a second principal must approve the purge. */
   PURGE_NEEDS_APPROVAL: Flag,
   DATA_TABLE: Text,
+  MEMBERSHIP_TABLE: Text,
   DATA_BUCKET: Text,
   USER_POOL_ID: Text,
   VECTOR_DOMAIN_NAME: Text,
@@ -86,6 +87,7 @@ export interface Platform {
   readonly auditBucketArn: string;
   readonly auditKeyArn: string;
   readonly dataTableArn: string;
+  readonly membershipTableArn: string;
   readonly dataBucketArn: string;
   readonly userPoolArn: string;
   readonly vectorDomainArn: string;

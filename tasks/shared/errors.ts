@@ -173,6 +173,13 @@ export class AuditChainBrokenError extends TenantLifecycleError {
     'Treat it as an incident: run tenantctl audit verify, keep the access logs of the audit bucket, find out who wrote or deleted there.';
 }
 
+/** The user may not do this in this tenant, or is no member of it, or the tenant is closed to them. */
+export class ForbiddenError extends TenantLifecycleError {
+  override readonly name = 'ForbiddenError';
+  readonly errorClass = 'access';
+  readonly nextAction = 'Ask an owner of the tenant for a role that permits it; repeating the request changes nothing.';
+}
+
 /** AWS throttled the call. Retried. */
 export class ThrottledError extends TenantLifecycleError {
   override readonly name = 'ThrottledError';
@@ -216,6 +223,7 @@ export const ERRORS = [
   SelfApprovalError,
   ResidueFoundError,
   AuditChainBrokenError,
+  ForbiddenError,
   ThrottledError,
   TransientError,
   NotReadyError,

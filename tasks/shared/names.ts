@@ -21,7 +21,7 @@ export const MANAGED_BY_TAG = 'managed-by';
 export const ATTEMPT_TAG = 'attempt-id';
 /** Cognito attribute that holds the tenant a user was made for. */
 export const TENANT_ATTRIBUTE = 'custom:tenant_id';
-/** Tag on the principal of a tenant's session, and claim it comes from. */
+/** Tag on the principal of a tenant's session, and claim of ID and access tokens that it comes from. */
 export const PRINCIPAL_TAG = 'tenant_id';
 
 /** Index of the registry with partition key `status` and sort key `tenantId`; only STATE items have both. */
@@ -35,6 +35,14 @@ export const partitionKey = (tenantId: string): string => `TENANT#${tenantId}`;
 export const partitionPrefix = (tenantId: string): string => `TENANT#${tenantId}#`;
 /** What the prefixes of all tenants start with. */
 export const STORAGE_ROOT = 'tenants/';
+/** Index of a table that lists all keys of one tenant, whatever its partitions; its partition key is `tenantKey`. */
+export const BY_TENANT_INDEX = 'by-tenant';
+/** Partition key of what belongs to a user, in the membership table. */
+export const userKey = (sub: string): string => `USER#${sub}`;
+/** Sort key of a user's membership in a tenant. */
+export const membershipKey = (tenantId: string): string => `TENANT#${tenantId}`;
+/** Sort key of the tenant that a user has chosen for one session, which is named by its `origin_jti`. */
+export const sessionKey = (sessionId: string): string => `SESSION#${sessionId}`;
 /** Key prefix in the tenant data bucket. */
 export const storagePrefix = (tenantId: string): string => `${STORAGE_ROOT}${tenantId}/`;
 /** Key of the object that says the prefix was provisioned. */

@@ -1,30 +1,59 @@
 import type { Permission, Platform } from './contract';
-import { BY_STATUS } from './names';
+import { BY_STATUS, BY_TENANT_INDEX } from './names';
 import { STATUSES } from './tenant';
 
-/** Registry items, by partition; the Null condition rules out calls that name no key, such as scans. */
-export const registryItems = (
-  { registryTableArn }: Pick<Platform, 'registryTableArn'>,
+/** Items of a table, by partition; the Null condition rules out calls that name no key, such as scans. */
+const itemsOf = (
+  resources: readonly string[],
   actions: readonly string[],
-  partitions: readonly string[] = ['TENANT#*'],
+  partitions: readonly string[],
 ): Permission => ({
   actions,
-  resources: [registryTableArn],
+  resources,
   conditions: {
     'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': partitions },
     Null: { 'dynamodb:LeadingKeys': 'false' },
   },
 });
 
+export const registryItems = (
+  { registryTableArn }: Pick<Platform, 'registryTableArn'>,
+  actions: readonly string[],
+  partitions: readonly string[] = ['TENANT#*'],
+): Permission => itemsOf([registryTableArn], actions, partitions);
+
 /** Lists of tenants by status; the index's partition key is the status. */
-export const registryByStatus = ({ registryTableArn }: Pick<Platform, 'registryTableArn'>): Permission => ({
-  actions: ['dynamodb:Query'],
-  resources: [`${registryTableArn}/index/${BY_STATUS}`],
-  conditions: {
-    'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': STATUSES },
-    Null: { 'dynamodb:LeadingKeys': 'false' },
-  },
-});
+export const registryByStatus = ({ registryTableArn }: Pick<Platform, 'registryTableArn'>): Permission =>
+  itemsOf([`${registryTableArn}/index/${BY_STATUS}`], ['dynamodb:Query'], STATUSES);
+
+/**
+ * Whether a tenant is ACTIVE, and nothing else that the registry knows: the attributes that may be asked for are named, and
+ * a read that names none would get all [DynamoDB, specifying conditions for fine-grained access].
+ */
+export const tenantStatus = (platform: Pick<Platform, 'registryTableArn'>): Permission => {
+  const { actions, resources, conditions } = registryItems(platform, ['dynamodb:GetItem']);
+  return {
+    actions,
+    resources,
+    conditions: {
+      'ForAllValues:StringLike': { ...conditions?.['ForAllValues:StringLike'] },
+      'ForAllValues:StringEquals': { 'dynamodb:Attributes': ['pk', 'sk', 'status'] },
+      StringEqualsIfExists: { 'dynamodb:Select': 'SPECIFIC_ATTRIBUTES' },
+      Null: { 'dynamodb:LeadingKeys': 'false', 'dynamodb:Attributes': 'false' },
+    },
+  };
+};
+
+/** Items of the membership table: of users (memberships, chosen tenants) and of tenants (owners, roles, requests). */
+export const membershipItems = (
+  { membershipTableArn }: Pick<Platform, 'membershipTableArn'>,
+  actions: readonly string[],
+  partitions: readonly string[] = ['USER#*', 'TENANT#*'],
+): Permission => itemsOf([membershipTableArn], actions, partitions);
+
+/** Everything of one tenant in the membership table, also what lies in its users' partitions. */
+export const membershipsByTenant = ({ membershipTableArn }: Pick<Platform, 'membershipTableArn'>): Permission =>
+  itemsOf([membershipTableArn, `${membershipTableArn}/index/${BY_TENANT_INDEX}`], ['dynamodb:Query'], ['TENANT#*']);
 
 /** Writing audit records: new objects under the audit prefix, encrypted with the audit key. */
 export const auditRecords = ({ auditBucketArn, auditKeyArn, region }: Platform): readonly Permission[] => [

@@ -258,6 +258,19 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
 
     getState: (tenantId: string) => get<TenantState>(tenantId, 'STATE'),
     getArchiveHead: (tenantId: string) => get<ArchiveHead>(tenantId, 'ARCHIVE'),
+    /** The status alone, for those who may read nothing else of a tenant. */
+    async getStatus(tenantId: string): Promise<TenantStatus | undefined> {
+      const { Item } = await client.send(
+        new GetCommand({
+          TableName: table,
+          Key: { pk: partitionKey(tenantId), sk: 'STATE' },
+          ProjectionExpression: '#status',
+          ExpressionAttributeNames: { '#status': 'status' },
+          ConsistentRead: true,
+        }),
+      );
+      return Item?.['status'] as TenantStatus | undefined;
+    },
     getProfile: (tenantId: string) => get<Profile>(tenantId, 'PROFILE'),
     getOperation: (tenantId: string, requestId: string) => get<OperationRecord>(tenantId, operationKey(requestId)),
     getResource: (tenantId: string, type: string) => get<LedgerEntry>(tenantId, resourceKey(type)),

@@ -7,7 +7,7 @@ import {
   Switched,
   TaskInput,
 } from '../shared/contract';
-import { registryItems } from '../shared/permissions';
+import { membershipItems, membershipsByTenant, registryItems } from '../shared/permissions';
 import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const USER_GROUP = 'user-group';
@@ -38,14 +38,16 @@ export const provisionFirstAdmin = defineContract({
   name: 'provision-first-admin',
   stateName: 'Provision first admin',
   repeatable:
-    'A user of that e-mail address is joined only if it is already this tenant’s; joining twice changes nothing, and no second invitation is sent.',
+    'A user of that e-mail address is joined only if it is already this tenant’s; joining twice changes nothing, no second invitation is sent, and a membership that exists is kept.',
   entry: 'user-group/provision-first-admin',
   input: TaskInput,
   output: Provisioned,
   resource: FIRST_ADMIN,
   fence: ONBOARDING_STATUSES,
-  environment: ['USER_POOL_ID'],
+  environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'],
   permissions: (platform) => [
+    membershipItems(platform, ['dynamodb:PutItem'], ['USER#*']),
+    membershipItems(platform, ['dynamodb:UpdateItem'], ['TENANT#*']),
     pool(platform, [
       'cognito-idp:AdminCreateUser',
       'cognito-idp:AdminGetUser',
@@ -57,6 +59,7 @@ export const provisionFirstAdmin = defineContract({
 
 export const verifyUserGroupPermissions = (platform: Platform): readonly Permission[] => [
   pool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminGetUser', 'cognito-idp:AdminListGroupsForUser']),
+  membershipItems(platform, ['dynamodb:GetItem']),
 ];
 
 /** What verify.ts calls on top of that for a blocked tenant. */
@@ -115,7 +118,8 @@ export const restoreUsers = defineContract({
 export const destroyUserGroup = defineContract({
   name: 'destroy-user-group',
   stateName: 'Destroy user group',
-  repeatable: 'Each run lists from the start who is still a member; a user or group that is gone counts as destroyed.',
+  repeatable:
+    'Each run lists from the start who is still a member; a user, membership or group that is gone counts as destroyed.',
   entry: 'user-group/destroy',
   input: TaskInput,
   output: Destroyed,
@@ -123,9 +127,11 @@ export const destroyUserGroup = defineContract({
   fence: PURGE_STATUSES,
   destructive: true,
   timeoutSeconds: 120,
-  environment: ['USER_POOL_ID'],
+  environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:Query', 'dynamodb:DeleteItem']),
+    membershipsByTenant(platform),
+    membershipItems(platform, ['dynamodb:BatchWriteItem']),
     pool(platform, [
       'cognito-idp:DescribeUserPool',
       'cognito-idp:ListUsersInGroup',
@@ -140,4 +146,5 @@ export const destroyUserGroup = defineContract({
 
 export const userResiduePermissions = (platform: Platform): readonly Permission[] => [
   pool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminListGroupsForUser', 'cognito-idp:DescribeUserPool']),
+  membershipsByTenant(platform),
 ];

@@ -5,6 +5,7 @@ import {
   DeleteGroupCommand,
   DescribeUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { firstMembershipItems } from '../membership/first-items';
 import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
@@ -17,6 +18,7 @@ import {
   suspendedIn,
   writeSuspension,
 } from '../shared/suspensions';
+import { deleteItems } from '../shared/tenant-items';
 import { destroyUserGroup as contract, FIRST_ADMIN } from './contract';
 import { belongsElsewhere, cognito, membersOf, otherGroupsOf } from './members';
 
@@ -25,7 +27,10 @@ type Scope = FencedScope<(typeof contract.environment)[number]>;
 /** Pages of 60 members per run, at the 25 user updates a second that Cognito allows. */
 const PAGES_PER_RUN = 4;
 
-/** Deletes the users who belong to this tenant alone, takes the others out of the group, then deletes the group. */
+/**
+ * Deletes the users who belong to this tenant alone, takes the others out of the group, then deletes all memberships in the
+ * tenant, and the group. No membership gives a token by then: the tenant is not ACTIVE.
+ */
 export async function destroyUserGroup({ tenantId, executionArn, generation }: TaskInput, scope: Scope) {
   const { env, ledger, registry, now, assertStillAllowed } = scope;
   const UserPoolId = env.USER_POOL_ID;
@@ -37,6 +42,12 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
     const users = await firstMembers(UserPoolId, tenantId);
     await assertStillAllowed();
     if (users.length === 0) {
+      const items = await firstMembershipItems(env.MEMBERSHIP_TABLE, tenantId);
+      if (items.length > 0) {
+        await deleteItems(tenantId, env.MEMBERSHIP_TABLE, items);
+        removed += items.length;
+        continue;
+      }
       removed += await deleteUnjoinedAdmin(tenantId, scope);
       await deleteGroup(UserPoolId, physicalId);
       await forgetSuspensions(tenantId, registry);

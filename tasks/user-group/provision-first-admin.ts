@@ -6,6 +6,8 @@ import {
   CognitoIdentityProviderClient,
   ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { OWNER } from '../access/catalogue';
+import { openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
 import type { TaskInput } from '../shared/contract';
@@ -17,12 +19,13 @@ import { provisionFirstAdmin as contract } from './contract';
 const cognito = new CognitoIdentityProviderClient(REPEATABLE);
 
 /**
- * Invites the first admin and joins them to the tenant's group. "User exists" does not mean "ours": the user's tenant
- * attribute decides, otherwise onboarding with somebody else's address would move a user of another tenant in here.
+ * Invites the first admin, joins them to the tenant's group and makes them its owner. "User exists" does not mean "ours": the
+ * user's tenant attribute decides, otherwise onboarding with somebody else's address would move a user of another tenant in
+ * here.
  * Only the user's `sub` leaves the task, never the address.
  */
 export async function provisionFirstAdmin(
-  { tenantId, executionArn }: TaskInput,
+  { tenantId, requestId, executionArn }: TaskInput,
   { env, registry, ledger, state, now }: FencedScope<(typeof contract.environment)[number]>,
 ) {
   const UserPoolId = env.USER_POOL_ID;
@@ -49,6 +52,20 @@ export async function provisionFirstAdmin(
   if (sub === undefined) throw new NotReadyError(`tenant ${tenantId}: Cognito answered without the user's sub`);
   await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: sub, GroupName: groupName(tenantId) }));
   await ledger.complete(sub, intent);
+  const memberships = openMemberships(env.MEMBERSHIP_TABLE, registry.client);
+  const at = now().toISOString();
+  await memberships.putNew({
+    sub,
+    tenantId,
+    status: 'ACTIVE',
+    roles: [OWNER],
+    version: 1,
+    invitedBy: requestId,
+    invitedAt: at,
+    acceptedAt: at,
+  });
+  // Counted last: who is counted as owner must be one.
+  await memberships.addOwner(tenantId, sub);
   return { physicalId: sub, ready: true as const };
 }
 

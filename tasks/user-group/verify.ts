@@ -3,6 +3,7 @@ import {
   AdminListGroupsForUserCommand,
   GetGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { isOwner, openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
 import { groupName, TENANT_ATTRIBUTE } from '../shared/names';
 import { BY_HAND, missing, type Problem, problemsOf, type Verify } from '../shared/verification';
@@ -11,9 +12,10 @@ import { belongsElsewhere, cognito, membersOf } from './members';
 
 /**
  * The group exists, was made for this tenant and has no role. Before the tenant is first ACTIVE, the first admin is an enabled
- * member; later they may have left. Of a blocked tenant no member is enabled who belongs to it alone.
+ * member and the owner; later they may have left, but somebody is owner. Of a blocked tenant no member is enabled who belongs
+ * to it alone.
  */
-export const verifyUserGroup: Verify<'USER_POOL_ID'> = async (verification) => {
+export const verifyUserGroup: Verify<'USER_POOL_ID' | 'MEMBERSHIP_TABLE'> = async (verification) => {
   const { tenantId, env, activated, blocked, ledger } = verification;
   const UserPoolId = env.USER_POOL_ID;
   const GroupName = groupName(tenantId);
@@ -29,18 +31,27 @@ export const verifyUserGroup: Verify<'USER_POOL_ID'> = async (verification) => {
       BY_HAND,
     );
     if (blocked) return [...group, ...(await enabledUsers(UserPoolId, tenantId))];
-    return [...group, ...(activated || admin === undefined ? [] : await adminProblems(UserPoolId, tenantId, admin))];
+    const owners = await openMemberships(env.MEMBERSHIP_TABLE).owners(tenantId);
+    const owned = problemsOf({ 'the tenant has no owner': owners.length > 0 }, { kind: 'missing', byHand: true });
+    if (activated || admin === undefined) return [...group, ...owned];
+    return [...group, ...owned, ...(await adminProblems(env, tenantId, admin))];
   } catch (error) {
     if (isNamed(error, 'ResourceNotFoundException')) return [missing(`group ${GroupName} does not exist`)];
     throw error;
   }
 };
 
-async function adminProblems(UserPoolId: string, tenantId: string, Username: string): Promise<readonly Problem[]> {
+async function adminProblems(
+  env: { readonly USER_POOL_ID: string; readonly MEMBERSHIP_TABLE: string },
+  tenantId: string,
+  Username: string,
+): Promise<readonly Problem[]> {
+  const UserPoolId = env.USER_POOL_ID;
   try {
-    const [user, { Groups = [] }] = await Promise.all([
+    const [user, { Groups = [] }, membership] = await Promise.all([
       cognito.send(new AdminGetUserCommand({ UserPoolId, Username })),
       cognito.send(new AdminListGroupsForUserCommand({ UserPoolId, Username })),
+      openMemberships(env.MEMBERSHIP_TABLE).get(Username, tenantId),
     ]);
     return problemsOf({
       [`first admin ${Username} is disabled`]: user.Enabled === true,
@@ -49,6 +60,7 @@ async function adminProblems(UserPoolId: string, tenantId: string, Username: str
       [`first admin ${Username} is not in group ${groupName(tenantId)}`]: Groups.some(
         ({ GroupName }) => GroupName === groupName(tenantId),
       ),
+      [`first admin ${Username} is not an owner`]: membership !== undefined && isOwner(membership),
     });
   } catch (error) {
     if (isNamed(error, 'UserNotFoundException')) return [missing(`first admin ${Username} does not exist`)];

@@ -1,5 +1,5 @@
 import { Match } from 'aws-cdk-lib/assertions';
-import { aStage, everyStage, listed, propertiesOf, type Statement } from './a-stage';
+import { aStage, everyStage, listed, propertiesOf, roleStatements, type Statement } from './a-stage';
 
 const STATEFUL = [
   'AWS::DynamoDB::Table',
@@ -121,8 +121,57 @@ describe('the data stack', () => {
       expect(client['WriteAttributes']).toEqual(['name']);
       expect(client['AllowedOAuthFlows']).toEqual(['code']);
       expect(client['AllowedOAuthScopes']).not.toContain('aws.cognito.signin.user.admin');
-      expect(client['ExplicitAuthFlows']).toEqual(['ALLOW_REFRESH_TOKEN_AUTH']);
+      // No trigger defines a custom flow, so there is none; an empty list would allow SRP.
+      expect(client['ExplicitAuthFlows']).toEqual(['ALLOW_CUSTOM_AUTH']);
+      expect(client['RefreshTokenRotation']).toEqual({ Feature: 'ENABLED', RetryGracePeriodSeconds: 10 });
+      expect(client).toMatchObject({ AccessTokenValidity: 15, IdTokenValidity: 15, EnableTokenRevocation: true });
+      expect(client['TokenValidityUnits']).toMatchObject({ AccessToken: 'minutes', IdToken: 'minutes' });
     }
+  });
+
+  it('has a function of its own write the claims of every token, in event version 2', () => {
+    const { data } = aStage('prod');
+
+    data.hasResourceProperties('AWS::Cognito::UserPool', {
+      UserPoolTier: 'PLUS',
+      LambdaConfig: {
+        PreTokenGenerationConfig: {
+          LambdaArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('^IssueTenantClaim'), 'Arn'] },
+          LambdaVersion: 'V2_0',
+        },
+      },
+    });
+    data.resourceCountIs('AWS::Lambda::Function', 1);
+    data.hasResourceProperties('AWS::Lambda::Permission', {
+      Principal: 'cognito-idp.amazonaws.com',
+      SourceArn: { 'Fn::GetAtt': [Match.stringLikeRegexp('UserPool'), 'Arn'] },
+    });
+  });
+
+  it('lets that function read memberships and the status of tenants, and nothing else', () => {
+    const statements = roleStatements(aStage('prod'))
+      .filter(({ role }) => role === 'tenant-lifecycle-prod-issue-tenant-claim')
+      .map(({ statement }) => statement)
+      .filter(({ Action }) => listed(Action).some((action) => action.startsWith('dynamodb:')));
+
+    expect(statements.map(({ Action, Condition }) => [listed(Action), Condition])).toEqual([
+      [
+        ['dynamodb:GetItem', 'dynamodb:Query'],
+        {
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['USER#*'] },
+          Null: { 'dynamodb:LeadingKeys': 'false' },
+        },
+      ],
+      [
+        ['dynamodb:GetItem'],
+        {
+          'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['TENANT#*'] },
+          'ForAllValues:StringEquals': { 'dynamodb:Attributes': ['pk', 'sk', 'status'] },
+          StringEqualsIfExists: { 'dynamodb:Select': 'SPECIFIC_ATTRIBUTES' },
+          Null: { 'dynamodb:LeadingKeys': 'false', 'dynamodb:Attributes': 'false' },
+        },
+      ],
+    ]);
   });
 
   it('knows users by e-mail address and makes none by itself', () => {

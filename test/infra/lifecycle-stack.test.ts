@@ -229,6 +229,7 @@ describe('the outputs', () => {
       'DataBucketName',
       'DataTableName',
       'ExamineTenantsStateMachineArn',
+      'MembershipTableName',
       'OffboardTenantStateMachineArn',
       'OnboardTenantStateMachineArn',
       'RegistryTableName',

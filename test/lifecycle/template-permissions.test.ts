@@ -11,6 +11,7 @@ import {
   reinstate,
   toTheEnd,
 } from '../../sandbox/requests';
+import { refresh, signIn } from '../../sandbox/sign-in';
 import { appId, partitionKey } from '../../tasks/shared/names';
 import {
   APP,
@@ -35,6 +36,7 @@ async function useEveryPath(): Promise<void> {
   const premium = aRequest({ tenantId: 'premium-one', tier: 'premium' });
   await onboardToTheEnd(app(), premium);
   await onboard(app(), premium);
+  await refresh(app(), await signIn(app(), premium.adminEmail), { session_id: 'one-without-a-choice' });
   const input = { tenantId: 'premium-one', requestId: 'request-1' };
   for (const { tags, arn } of services.kms.keys()) {
     if (tags.get('tenant-id') === 'premium-one') Object.assign(services.kms.describe(arn), { state: 'Disabled' });

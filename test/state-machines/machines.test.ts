@@ -89,6 +89,7 @@ describe('the machines', () => {
       'reconcile-archive',
       'observe-estate',
       'retire-orphaned-key',
+      'issue-tenant-claim',
     ];
 
     expect([...called].sort()).toEqual(

@@ -1,5 +1,6 @@
 import type { DataSource, KnowledgeBase } from '@aws-sdk/client-bedrock-agent';
 import { stageKeyPolicy } from '../../tasks/encryption-key/key-policy';
+import type { Membership } from '../../tasks/membership/memberships';
 import type { Environment, EnvironmentName, TaskInput } from '../../tasks/shared/contract';
 import { ENVIRONMENT } from '../../tasks/shared/contract';
 import type { Failure, LedgerEntry, OperationRecord, Profile, TenantState } from '../../tasks/shared/registry';
@@ -11,6 +12,7 @@ export const REGION = 'eu-central-1';
 export const APP = { name: 'tenant-lifecycle', stage: 'dev' } as const;
 export const REGISTRY_TABLE = 'registry';
 export const DATA_TABLE = 'data';
+export const MEMBERSHIP_TABLE = 'memberships';
 export const AUDIT_BUCKET = 'audit-bucket';
 export const DATA_BUCKET = 'data-bucket';
 export const STATE_MACHINE_ARN = `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:tenant-lifecycle-dev-onboard-tenant`;
@@ -37,6 +39,7 @@ export const anEnvironment = (): Record<string, string> => ({
   AUDIT_RETENTION_DAYS: '365',
   AUDIT_DELETION_PROTECTION: 'true',
   DATA_TABLE,
+  MEMBERSHIP_TABLE,
   DATA_BUCKET,
   USER_POOL_ID: `${REGION}_pool`,
   VECTOR_DOMAIN_NAME: 'vectors',
@@ -261,6 +264,53 @@ export const aDataSource = (changes: Partial<DataSource> = {}): DataSource => {
     ...changes,
   };
 };
+
+export const aMembership = (changes: Partial<Membership> = {}): Membership => ({
+  sub: 'sub-1',
+  tenantId: 'acme',
+  status: 'ACTIVE',
+  roles: ['owner'],
+  version: 1,
+  invitedBy: 'request-1',
+  invitedAt: '2026-01-01T00:00:00.000Z',
+  acceptedAt: '2026-01-01T00:00:00.000Z',
+  ...changes,
+});
+
+/** As it lies in the membership table. */
+export const aMembershipItem = (changes: Partial<Membership> = {}) => {
+  const membership = aMembership(changes);
+  const tenantKey = `TENANT#${membership.tenantId}`;
+  return { ...membership, pk: `USER#${membership.sub}`, sk: tenantKey, tenantKey };
+};
+
+/** What Cognito sends before it issues tokens, event version V2_0 [user-pool-lambda-pre-token-generation]. */
+export const aTokenEvent = (
+  clientMetadata?: Readonly<Record<string, string>>,
+  triggerSource = clientMetadata === undefined ? 'TokenGeneration_HostedAuth' : 'TokenGeneration_RefreshTokens',
+) => ({
+  version: '2',
+  triggerSource,
+  region: REGION,
+  userPoolId: `${REGION}_pool`,
+  userName: 'sub-1',
+  callerContext: { awsSdkVersion: 'aws-sdk-unknown-unknown', clientId: 'client' },
+  request: {
+    userAttributes: { sub: 'sub-1', email: PERSONAL.adminEmail, 'custom:tenant_id': 'acme' },
+    groupConfiguration: { groupsToOverride: ['acme', 'acme2'], iamRolesToOverride: [], preferredRole: null },
+    scopes: ['openid', 'email'],
+    ...(clientMetadata !== undefined && { clientMetadata }),
+  },
+  response: { claimsAndScopeOverrideDetails: null },
+});
+
+/** Who counts as owner of the tenant. */
+export const anOwnersItem = (owners: readonly string[] = ['sub-1'], tenantId = 'acme') => ({
+  pk: `TENANT#${tenantId}`,
+  sk: 'OWNERS',
+  tenantKey: `TENANT#${tenantId}`,
+  owners: new Set(owners),
+});
 
 export const aFailure = (changes: Partial<Failure> = {}): Failure => ({
   step: 'Provision vector index',

@@ -22,6 +22,7 @@ import * as getItemRules from 'dynalite/validations/getItem';
 import * as putItemRules from 'dynalite/validations/putItem';
 import * as queryRules from 'dynalite/validations/query';
 import * as updateItemRules from 'dynalite/validations/updateItem';
+import { BY_TENANT_INDEX } from '../../tasks/shared/names';
 import { aLostAnswer, anAwsError } from './aws-errors';
 
 type Item = Record<string, unknown>;
@@ -43,7 +44,7 @@ const ACTIONS = {
 export type Operation = keyof typeof ACTIONS;
 
 /**
- * DynamoDB tables with `pk` and `sk` behind a mocked document client, in memory, without a socket. dynalite checks every
+ * DynamoDB tables with `pk`, `sk` and an index by tenant behind a mocked document client, in memory, without a socket. dynalite checks every
  * request as DynamoDB does (unused names and values, reserved words) and evaluates conditions and updates.
  */
 export interface Tables {
@@ -110,10 +111,21 @@ const definition = (TableName: string) => ({
   AttributeDefinitions: [
     { AttributeName: 'pk', AttributeType: 'S' },
     { AttributeName: 'sk', AttributeType: 'S' },
+    { AttributeName: 'tenantKey', AttributeType: 'S' },
   ],
   KeySchema: [
     { AttributeName: 'pk', KeyType: 'HASH' },
     { AttributeName: 'sk', KeyType: 'RANGE' },
+  ],
+  GlobalSecondaryIndexes: [
+    {
+      IndexName: BY_TENANT_INDEX,
+      KeySchema: [
+        { AttributeName: 'tenantKey', KeyType: 'HASH' },
+        { AttributeName: 'pk', KeyType: 'RANGE' },
+      ],
+      Projection: { ProjectionType: 'ALL' },
+    },
   ],
   TableStatus: 'ACTIVE',
 });
@@ -142,10 +154,19 @@ const MEMBERS_WITH_ATTRIBUTES = ['Item', 'Key', 'ExpressionAttributeValues', 'Ex
 function wire(input: Input): object {
   const members = Object.entries(input).map(([name, value]) => [
     name,
-    MEMBERS_WITH_ATTRIBUTES.includes(name) ? typed(value as Item) : value,
+    MEMBERS_WITH_ATTRIBUTES.includes(name) ? typed(value as Item) : name === 'RequestItems' ? batch(value) : value,
   ]);
   return JSON.parse(JSON.stringify(Object.fromEntries(members))) as object;
 }
+
+/** The deletions of a BatchWriteItem. */
+const batch = (requests: unknown): object =>
+  Object.fromEntries(
+    Object.entries(requests as Record<string, { DeleteRequest: { Key: Item } }[]>).map(([table, deletions]) => [
+      table,
+      deletions.map(({ DeleteRequest: { Key } }) => ({ DeleteRequest: { Key: typed(Key) } })),
+    ]),
+  );
 
 /** Sets are arrays in JSON. */
 const typed = (item: Item): object =>

@@ -9,6 +9,7 @@ import type {
 import { constraint } from '../constraint';
 import { pageByPosition } from '../page-by-position';
 import { ServiceError } from '../service';
+import type { Signer } from './jwt';
 
 export interface User {
   /** What Cognito calls the user; in a pool of e-mail sign-in a generated UUID, the same as `sub`. */
@@ -21,6 +22,38 @@ export interface User {
   status: UserStatusType;
   /** Refresh tokens issued up to then are void. */
   signedOutAt?: Date;
+  /** Absent for a user who was made without one and never chose any. */
+  password?: string;
+}
+
+/** What one sign-in started: the refresh token's family. */
+export interface Session {
+  readonly username: string;
+  readonly clientId: string;
+  /** Names the session: claim `origin_jti` of all its tokens. */
+  readonly originJti: string;
+  readonly scopes: readonly string[];
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly expiresAt: number;
+  revoked: boolean;
+}
+
+export interface RefreshToken {
+  readonly session: Session;
+  readonly issuedAt: number;
+  /** Epoch milliseconds: rotated out, and void from then on. */
+  voidAt?: number;
+}
+
+/** An authorization code of the hosted pages; good once. */
+export interface AuthorizationCode {
+  readonly username: string;
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly scopes: readonly string[];
+  readonly codeChallenge: string;
+  readonly expiresAt: number;
 }
 
 export interface Group {
@@ -37,6 +70,8 @@ export interface SentMessage {
   readonly kind: 'INVITATION' | 'INVITATION_AGAIN';
   readonly username: string;
   readonly email: string | undefined;
+  /** The password in it; the first sign-in replaces it. */
+  readonly temporaryPassword: string;
   readonly at: Date;
 }
 
@@ -46,12 +81,22 @@ export interface UserPool {
   readonly arn: string;
   readonly signInByEmail: boolean;
   readonly schema: ReadonlyMap<string, SchemaAttributeType>;
-  readonly clients: ReadonlyMap<string, UserPoolClientType>;
+  readonly clients: Map<string, UserPoolClientType>;
   readonly tags: Readonly<Record<string, string>>;
   readonly createdAt: Date;
   readonly groups: Map<string, Group>;
   readonly users: Map<string, User>;
   readonly messages: SentMessage[];
+  readonly preTokenGeneration?: { readonly functionName: string; readonly version: 'V1_0' | 'V2_0' } | undefined;
+  readonly selfSignUp: boolean;
+  readonly mfaRequired: boolean;
+  /** Signs the pool's tokens; made when first used. */
+  readonly signer: () => Signer;
+  /** By token. */
+  readonly refreshTokens: Map<string, RefreshToken>;
+  readonly codes: Map<string, AuthorizationCode>;
+  /** Open challenges by session string. */
+  readonly challenges: Map<string, { readonly username: string; readonly clientId: string }>;
 }
 
 export const checked = constraint('InvalidParameterException');
@@ -73,6 +118,16 @@ export class PoolStore {
     const group = pool.groups.get(groupName(name));
     if (!group) throw new ServiceError('ResourceNotFoundException', 'Group not found.');
     return group;
+  }
+
+  /** The pool that has the app client. */
+  poolOfClient(id: string | undefined): { readonly pool: UserPool; readonly client: UserPoolClientType } {
+    const clientId = checked(id, 'clientId', /^[\w+]{1,128}$/);
+    for (const pool of this.pools.values()) {
+      const client = pool.clients.get(clientId);
+      if (client !== undefined) return { pool, client };
+    }
+    throw new ServiceError('ResourceNotFoundException', `User pool client ${clientId} does not exist.`);
   }
 
   user(pool: UserPool, username: string | undefined): User {

@@ -7,6 +7,7 @@ import type {
   AdminEnableUserCommandInput,
   AdminGetUserCommandInput,
   AdminGetUserResponse,
+  AdminSetUserPasswordCommandInput,
   AdminUpdateUserAttributesCommandInput,
   AdminUserGlobalSignOutCommandInput,
   ListUsersCommandInput,
@@ -27,7 +28,7 @@ import {
   userByEmail,
 } from './store';
 
-/** Users as an administrator handles them; sign-up and sign-in are not served. */
+/** Users as an administrator handles them. */
 export function userOperations(store: PoolStore, clock: Clock) {
   const now = () => new Date(clock.now());
   const find = (input: { UserPoolId: string | undefined; Username: string | undefined }) =>
@@ -42,12 +43,15 @@ export function userOperations(store: PoolStore, clock: Clock) {
 
       checkPassword(input.TemporaryPassword);
       const user = newUser(pool, username, input, now());
+      const temporaryPassword = input.TemporaryPassword ?? generatedPassword();
+      user.password = temporaryPassword;
       pool.users.set(user.username, user);
       if (input.MessageAction !== 'SUPPRESS') {
         pool.messages.push({
           kind: 'INVITATION',
           username: user.username,
           email: user.attributes.get('email'),
+          temporaryPassword,
           at: now(),
         });
       }
@@ -97,6 +101,16 @@ export function userOperations(store: PoolStore, clock: Clock) {
     AdminDeleteUser(input: AdminDeleteUserCommandInput): void {
       const pool = store.pool(input.UserPoolId);
       pool.users.delete(store.user(pool, input.Username).username);
+    },
+
+    /** Permanent: what stands for a user who has chosen a password of their own. */
+    AdminSetUserPassword(input: AdminSetUserPasswordCommandInput): Record<string, never> {
+      const user = find(input);
+      checkPassword(checked(input.Password, 'password'));
+      user.password = input.Password ?? '';
+      user.status = input.Permanent === true ? 'CONFIRMED' : 'FORCE_CHANGE_PASSWORD';
+      user.updatedAt = now();
+      return {};
     },
 
     ListUsers(input: ListUsersCommandInput): ListUsersResponse {
@@ -149,12 +163,18 @@ function inviteAgain(user: User, pool: UserPool, at: Date): User {
     throw new ServiceError('UnsupportedUserStateException', `Resend not possible. status: ${user.status}`);
   }
   user.updatedAt = at;
-  pool.messages.push({ kind: 'INVITATION_AGAIN', username: user.username, email: user.attributes.get('email'), at });
+  const temporaryPassword = generatedPassword();
+  user.password = temporaryPassword;
+  const email = user.attributes.get('email');
+  pool.messages.push({ kind: 'INVITATION_AGAIN', username: user.username, email, temporaryPassword, at });
   return user;
 }
 
+/** Cognito makes one up where the administrator names none. */
+const generatedPassword = (): string => `Aa1!${randomUUID()}`;
+
 /** Cognito's default policy. */
-function checkPassword(password: string | undefined): void {
+export function checkPassword(password: string | undefined): void {
   if (password === undefined) return;
   const [, reason] =
     [

@@ -2,7 +2,7 @@ import type { AccessTable } from '../access';
 import { dynamodb } from './dynamodb';
 import { kms } from './kms';
 import { logs } from './logs';
-import { bedrockAgent, cloudformation, cognito, lambda, opensearch, sfn, sqs } from './others';
+import { bedrockAgent, cloudformation, cognito, cognitoHostedPages, lambda, opensearch, sfn, sqs } from './others';
 import { s3 } from './s3';
 import { sts } from './sts';
 
@@ -10,6 +10,7 @@ import { sts } from './sts';
 export const ACCESS: Readonly<Record<string, AccessTable>> = {
   'bedrock-agent': bedrockAgent,
   cloudformation,
+  'cognito-hosted-pages': cognitoHostedPages,
   'cognito-identity-provider': cognito,
   dynamodb,
   kms,

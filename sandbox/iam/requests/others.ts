@@ -51,6 +51,11 @@ export const cognito: AccessTable = {
   ...Object.fromEntries(OF_USERS.map((operation) => [operation, () => []])),
 };
 
+/** Keys, sign-in page and token endpoint of user pools: nobody signs such requests. */
+export const cognitoHostedPages: AccessTable = Object.fromEntries(
+  ['GetJwks', 'Login', 'Token', 'Revoke'].map((operation) => [operation, () => []]),
+);
+
 /** The data-plane calls that the index operations make on the domain [OpenSearch guide, automatic semantic enrichment: permissions]. */
 const INDEX_OPERATIONS: Readonly<Record<string, readonly string[]>> = {
   CreateIndex: ['es:ESHttpHead', 'es:ESHttpPut', 'es:ESHttpPost'],

@@ -30,6 +30,7 @@ import {
   aPurgedTenant,
   aStateItem,
   DATA_TABLE,
+  MEMBERSHIP_TABLE,
   PERSONAL,
   REGISTRY_TABLE,
   setEnvironment,
@@ -56,7 +57,7 @@ beforeEach(async () => {
   setEnvironment();
   for (const client of [dynamodb, bedrock, cognito, opensearch, s3]) client.reset();
   objects = new Map();
-  tables = await serveTables(dynamodb, REGISTRY_TABLE);
+  tables = await serveTables(dynamodb, REGISTRY_TABLE, MEMBERSHIP_TABLE);
   await tables.put(
     REGISTRY_TABLE,
     aStateItem(aPurgedTenant()),

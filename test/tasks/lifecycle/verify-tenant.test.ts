@@ -36,10 +36,13 @@ import {
   aKeyPolicy,
   aKnowledgeBase,
   aLedgerItem,
+  aMembershipItem,
   anIndexSchema,
+  anOwnersItem,
   aStateItem,
   aTaskInput,
   DATA_TABLE,
+  MEMBERSHIP_TABLE,
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
@@ -72,7 +75,8 @@ describe('verify-tenant', () => {
     captureOutput();
     setEnvironment();
     for (const client of [dynamodb, s3, kms, opensearch, bedrock, cognito, logs]) client.reset();
-    tables = await serveTables(dynamodb, REGISTRY_TABLE, DATA_TABLE);
+    tables = await serveTables(dynamodb, REGISTRY_TABLE, DATA_TABLE, MEMBERSHIP_TABLE);
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem(), anOwnersItem());
     await tables.put(
       REGISTRY_TABLE,
       aStateItem(),

@@ -33,6 +33,7 @@ const PLATFORM: Platform = {
   auditBucketArn: 'arn:aws:s3:::audit-bucket',
   auditKeyArn: `arn:aws:kms:${REGION}:${ACCOUNT}:key/audit`,
   dataTableArn: `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/data`,
+  membershipTableArn: `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/memberships`,
   dataBucketArn: 'arn:aws:s3:::data-bucket',
   userPoolArn: `arn:aws:cognito-idp:${REGION}:${ACCOUNT}:userpool/pool`,
   vectorDomainArn: `arn:aws:es:${REGION}:${ACCOUNT}:domain/vectors`,

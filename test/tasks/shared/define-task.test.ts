@@ -48,6 +48,7 @@ import { NotReadyError } from '../../../tasks/shared/errors';
 import { ONBOARDING_STATUSES, STATUSES } from '../../../tasks/shared/tenant';
 import * as destroyStorage from '../../../tasks/storage-prefix/destroy';
 import * as storagePrefix from '../../../tasks/storage-prefix/provision';
+import * as issueClaim from '../../../tasks/tenant-claim/issue';
 import * as destroyUsers from '../../../tasks/user-group/destroy';
 import * as userGroup from '../../../tasks/user-group/provision';
 import * as firstAdmin from '../../../tasks/user-group/provision-first-admin';
@@ -66,6 +67,7 @@ import {
   aRequest,
   aStateItem,
   aTaskInput,
+  aTokenEvent,
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
@@ -141,6 +143,7 @@ const TASKS: readonly (readonly [name: string, handler: Handler, input: object])
   ['claim-offboarding', claimOffboarding.handler, aClaim()],
   ['claim-reinstatement', claimReinstatement.handler, aClaim()],
   ['hand-over', handOver.handler, aTaskInput()],
+  ['issue-tenant-claim', issueClaim.handler, aTokenEvent()],
   ['change-hold', changeHold.handler, { ...CHANGE, change: 'approve-purge' }],
   ['archive-execution', archive.handler, { Records: [] }],
   ['reconcile-archive', reconcile.handler, { 'detail-type': 'Scheduled Event' }],

@@ -17,10 +17,13 @@ import {
   aHeldTenant,
   aLedgerItem,
   aLegalHold,
+  aMembershipItem,
   anOffboardingInput,
+  anOwnersItem,
   aProfileItem,
   aPurgedTenant,
   aStateItem,
+  MEMBERSHIP_TABLE,
   PERSONAL,
   REGISTRY_TABLE,
   setEnvironment,
@@ -55,7 +58,7 @@ beforeEach(async () => {
   dynamodb.reset();
   cognito.reset();
   s3.reset();
-  tables = await serveTables(dynamodb, REGISTRY_TABLE);
+  tables = await serveTables(dynamodb, REGISTRY_TABLE, MEMBERSHIP_TABLE);
   await tables.put(REGISTRY_TABLE, aStateItem(aHeldTenant()));
   await neighbourIs({ status: 'ACTIVE' });
 });
@@ -249,6 +252,28 @@ describe('destroy-user-group', () => {
     expect([...groups]).toEqual(['acme2']);
     expect(await item('SUSPENDED#one')).toBeUndefined();
     expect(await item('RESOURCE#user-group')).toMatchObject({ phase: 'DESTROYED', removed: 4 });
+  });
+
+  it('deletes all memberships in the tenant, its owners and the choices of sessions, and none of another tenant', async () => {
+    serveUserPool(cognito, USERS);
+    const kept = aMembershipItem({ sub: 'both', tenantId: 'acme2' });
+    await tables.put(
+      MEMBERSHIP_TABLE,
+      ...Object.keys(USERS).map((sub) => aMembershipItem({ sub })),
+      { pk: 'USER#both', sk: 'SESSION#one', tenantKey: 'TENANT#acme', tenantId: 'acme' },
+      anOwnersItem(),
+      kept,
+      anOwnersItem(['both'], 'acme2'),
+    );
+
+    expect(await run(destroy)).toMatchObject({ gone: true });
+
+    for (const sub of Object.keys(USERS))
+      expect(await tables.get(MEMBERSHIP_TABLE, `USER#${sub}`, 'TENANT#acme')).toBeUndefined();
+    expect(await tables.get(MEMBERSHIP_TABLE, 'USER#both', 'SESSION#one')).toBeUndefined();
+    expect(await tables.get(MEMBERSHIP_TABLE, 'TENANT#acme', 'OWNERS')).toBeUndefined();
+    expect(await tables.get(MEMBERSHIP_TABLE, 'USER#both', 'TENANT#acme2')).toEqual(kept);
+    expect(await tables.get(MEMBERSHIP_TABLE, 'TENANT#acme2', 'OWNERS')).toBeDefined();
   });
 
   it('is done when all is gone already, and says so again', async () => {

@@ -17,6 +17,7 @@ import {
   aProfileItem,
   aStateItem,
   aTaskInput,
+  MEMBERSHIP_TABLE,
   PERSONAL,
   REGISTRY_TABLE,
   setEnvironment,
@@ -49,7 +50,7 @@ describe('provision-first-admin', () => {
     cognito.on(AdminGetUserCommand).rejects(anAwsError('UserNotFoundException'));
     cognito.on(AdminCreateUserCommand).resolves({ User: { Attributes: attributes('acme') } });
     cognito.on(AdminAddUserToGroupCommand).resolves({});
-    tables = await serveTables(dynamodb, REGISTRY_TABLE);
+    tables = await serveTables(dynamodb, REGISTRY_TABLE, MEMBERSHIP_TABLE);
     await tables.put(REGISTRY_TABLE, aStateItem(), aProfileItem());
   });
 
@@ -74,6 +75,26 @@ describe('provision-first-admin', () => {
       phase: 'DONE',
       physicalId: 'sub-1',
     });
+  });
+
+  it('makes them the owner, once', async () => {
+    await handler(aTaskInput(), aContext());
+    const first = await tables.get(MEMBERSHIP_TABLE, 'USER#sub-1', 'TENANT#acme');
+    await handler(aTaskInput({ generation: 1 }), aContext());
+
+    expect(first).toMatchObject({ tenantKey: 'TENANT#acme', status: 'ACTIVE', roles: ['owner'], version: 1 });
+    expect(await tables.get(MEMBERSHIP_TABLE, 'USER#sub-1', 'TENANT#acme')).toEqual(first);
+    expect(await tables.get(MEMBERSHIP_TABLE, 'TENANT#acme', 'OWNERS')).toMatchObject({ owners: new Set(['sub-1']) });
+  });
+
+  it.each(['Put', 'Update'] as const)('makes them the owner also after a lost answer to %s', async (lost) => {
+    tables.loseAnswer((operation, { TableName }) => operation === lost && TableName === MEMBERSHIP_TABLE);
+
+    await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'TransientError' });
+    await handler(aTaskInput(), aContext());
+
+    expect(await tables.get(MEMBERSHIP_TABLE, 'USER#sub-1', 'TENANT#acme')).toMatchObject({ roles: ['owner'] });
+    expect(await tables.get(MEMBERSHIP_TABLE, 'TENANT#acme', 'OWNERS')).toMatchObject({ owners: new Set(['sub-1']) });
   });
 
   describe('of a tenant that was ACTIVE', () => {

@@ -5,17 +5,24 @@ import {
   GetGroupCommand,
   ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { verifyUserGroup } from '../../../tasks/user-group/verify';
 import { anAwsError } from '../../support/aws-errors';
-import { aVerification, messagesOf } from '../../support/builders';
+import { aMembershipItem, anOwnersItem, aVerification, MEMBERSHIP_TABLE, messagesOf } from '../../support/builders';
+import { serveTables, type Tables } from '../../support/tables';
 
 const cognito = mockClient(CognitoIdentityProviderClient);
+const dynamodb = mockClient(DynamoDBDocumentClient);
+let tables: Tables;
 const verification = () => aVerification({ 'first-admin': 'sub-1' });
 
 describe('verifyUserGroup', () => {
-  beforeEach(() => {
+  beforeEach(async () => {
     cognito.reset();
+    dynamodb.reset();
+    tables = await serveTables(dynamodb, MEMBERSHIP_TABLE);
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem(), anOwnersItem());
     cognito.on(GetGroupCommand).resolves({ Group: { GroupName: 'acme', Description: 'Members of tenant acme' } });
     cognito.on(AdminGetUserCommand).resolves({
       Username: 'sub-1',
@@ -35,6 +42,7 @@ describe('verifyUserGroup', () => {
       .resolves({ Group: { Description: 'Doctors', RoleArn: 'arn:aws:iam::123456789012:role/admin' } });
     cognito.on(AdminGetUserCommand).resolves({ Username: 'sub-1', Enabled: false, UserAttributes: [] });
     cognito.on(AdminListGroupsForUserCommand).resolves({ Groups: [{ GroupName: 'acme2' }] });
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ roles: ['member'] }));
 
     expect(messagesOf(await verifyUserGroup(verification()))).toEqual([
       'group acme was not made for this tenant',
@@ -42,6 +50,7 @@ describe('verifyUserGroup', () => {
       'first admin sub-1 is disabled',
       "first admin sub-1 is not marked as this tenant's",
       'first admin sub-1 is not in group acme',
+      'first admin sub-1 is not an owner',
     ]);
   });
 
@@ -90,5 +99,24 @@ describe('verifyUserGroup', () => {
   it('asks Cognito nothing when no admin is known', async () => {
     expect(messagesOf(await verifyUserGroup(aVerification()))).toEqual(['the ledger holds no first admin']);
     expect(cognito.calls()).toHaveLength(0);
+  });
+
+  it.each([true, false])('reports a tenant without an owner, activated %s', async (activated) => {
+    await tables.put(MEMBERSHIP_TABLE, { pk: 'TENANT#acme', sk: 'OWNERS' });
+
+    expect(await verifyUserGroup({ ...verification(), activated })).toContainEqual({
+      kind: 'missing',
+      byHand: true,
+      message: 'the tenant has no owner',
+    });
+  });
+
+  it.each([
+    ['an invitation', { status: 'INVITED' }],
+    ['a smaller role', { roles: ['member'] }],
+  ] as const)('does not take %s for an owner', async (_, changes) => {
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem(changes));
+
+    expect(messagesOf(await verifyUserGroup(verification()))).toEqual(['first admin sub-1 is not an owner']);
   });
 });
