@@ -12,9 +12,12 @@ interface Site {
   readonly operation: string;
   /** How many calls of this operation it has made before. */
   readonly skip: number;
-  /** The same for every call that asks for the same. */
-  readonly call: string;
+  /** What is asked, the same for every call that asks for the same, of whichever tenant. */
+  readonly asked: string;
 }
+
+/** One of the calls that change something, by what it asks for. */
+export type Write = Omit<Site, 'skip'>;
 
 /** Something that is done to a tenant, with what its people do about faults: callers repeat, operators redrive. */
 export interface Journey {
@@ -27,9 +30,9 @@ export interface Journey {
 }
 
 /** What a journey that nothing disturbs does and leaves behind. */
-export interface Undisturbed {
+export interface Undisturbed<Call extends Write = Site> {
   readonly journey: Journey;
-  readonly sites: readonly Site[];
+  readonly sites: readonly Call[];
   readonly endState: readonly string[];
 }
 
@@ -58,24 +61,35 @@ export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Pro
       service,
       operation,
       skip: sites.filter(same).length,
-      call: [caller, service, operation, whatIsAsked(input)].join(' '),
+      asked: whatIsAsked(input, tenantId),
     });
   }
   return { journey, sites, endState: await journey.endStateOf(sandbox, tenantId) };
 }
 
-/** A call's input without what differs from time to time: instants, numbers, requests, and what a condition compares with. */
-function whatIsAsked({ ExpressionAttributeValues: _compared, Body: _body, ...input }: Record<string, unknown>): string {
+/**
+ * A call's input without what differs from time to time and from tenant to tenant: instants, numbers, requests, ids, and
+ * what a condition compares with.
+ */
+function whatIsAsked(
+  { ExpressionAttributeValues: _compared, Body: _body, ...input }: Record<string, unknown>,
+  tenantId: string,
+): string {
   return (
     JSON.stringify(input)
       .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>')
       .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
-      .replace(/\b(onboard|offboard|reinstate)--[\w-]+/g, '<execution>')
+      .replace(/\b(onboard|offboard|reinstate)--[\w.-]+/g, '<execution>')
       .replace(/(OPERATION#|requests\/|evidence-of-deletion\/)[\w-]+/g, '$1<request>')
       // Two executions that end together contend for the next place in the chain, or do not.
       .replace(/\bchain\/\d+/g, 'chain/<number>')
       .replace(/"requestId":\{"S":"[\w-]+"\}/g, '<request>')
       .replace(/"N":"\d+"/g, '<number>')
+      // What is destroyed comes in no certain order, and in pages.
+      .replace(/\[\{"DeleteRequest":.*?\}\]/g, '<keys>')
+      .replace(/"VersionId":"[^"]+"/g, '<version>')
+      .replaceAll(tenantId, '<tenant>')
+      .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[A-Z0-9]{10}\b/g, '<id>')
   );
 }
 
@@ -83,23 +97,28 @@ function whatIsAsked({ ExpressionAttributeValues: _compared, Body: _body, ...inp
  * The calls that change something, each kind once. Dying after a call that reads is dying after the write before it; dying
  * in another execution after the same write is the same death.
  */
-export function writesOf(undisturbed: Undisturbed): Undisturbed {
-  const calls = undisturbed.sites.map(({ call }) => call);
-  const sites = undisturbed.sites.filter(
-    ({ operation, call }, position) =>
-      !/^(Admin)?(Get|List|Describe|Query|Head)/.test(operation) && calls.indexOf(call) === position,
+export function writesOf({ sites, ...undisturbed }: Undisturbed): Undisturbed<Write> {
+  const called = ({ functionName: name, service, operation, asked }: Site) =>
+    [name, service, operation, asked].join(' ');
+  const first = new Map(sites.toReversed().map((site) => [called(site), site]));
+  const writes = sites.filter(
+    (site) => !/^(Admin)?(Get|List|Describe|Query|Head)/.test(site.operation) && first.get(called(site)) === site,
   );
-  return { ...undisturbed, sites };
+  return { ...undisturbed, sites: writes.map(({ skip: _skip, ...write }) => write) };
 }
 
-/** The first call of every function, the second of every function, and so on: each tenant can suffer one fault per function. */
-export function roundsOf({ sites }: Pick<Undisturbed, 'sites'>): Site[][] {
-  const rounds: Site[][] = [];
+/**
+ * Which calls are faulty in the life of the same tenant. Of calls known by position, one of each function: a fault moves
+ * those behind it. Of calls known by what they ask for, every fourth, so that what repairs one fault is seldom faulty itself.
+ */
+export function roundsOf<Call extends Write>({ sites }: Pick<Undisturbed<Call>, 'sites'>): Call[][] {
+  const rounds: Call[][] = [];
   const seen = new Map<string, number>();
   for (const site of sites) {
     const position = seen.get(site.functionName) ?? 0;
     seen.set(site.functionName, position + 1);
-    rounds[position] = [...(rounds[position] ?? []), site];
+    const round = 'skip' in site ? position : position % 4;
+    rounds[round] = [...(rounds[round] ?? []), site];
   }
   return rounds;
 }
@@ -118,7 +137,7 @@ export const tenantOfRound = (label: string, round: number): string => `${label}
  */
 export async function problemsWithFaultyCalls(
   sandbox: Sandbox,
-  undisturbed: Undisturbed,
+  undisturbed: Undisturbed<Write>,
   label: string,
   fault: CallFault,
 ): Promise<string[]> {
@@ -126,10 +145,15 @@ export async function problemsWithFaultyCalls(
   for (const [round, sites] of roundsOf(undisturbed).entries()) {
     const tenantId = tenantOfRound(label, round);
     const found = await problemsOf(sandbox, undisturbed, tenantId, () => {
-      for (const site of sites) sandbox.faults.add({ ...site, ...fault });
+      for (const { asked, ...site } of sites) {
+        const input = (is: Record<string, unknown>) => whatIsAsked(is, tenantId) === asked;
+        sandbox.faults.add({ ...site, ...fault, ...('skip' in site ? {} : { input }) });
+      }
     });
-    const spared = sandbox.faults.rules().filter(({ seen, skip = 0 }) => seen <= skip);
-    found.push(...spared.map((rule) => `no fault struck ${rule.functionName} ${rule.operation}`));
+    sandbox.faults.rules().forEach(({ seen, skip = 0 }, position) => {
+      const site = sites[position];
+      if (seen <= skip) found.push(`no fault struck ${site?.functionName} ${site?.operation} ${site?.asked}`);
+    });
     sandbox.faults.clear();
     const faulty = sites.map(
       ({ functionName: name, operation }) => `${name.replace(functionName(''), '')} ${operation}`,
@@ -171,8 +195,9 @@ export async function problemsWhenEveryCallFails(
       if (name === OUTCOME_RECORDER) continue;
       const seen = new Map<string, number>();
       const input = (asked: Record<string, unknown>) => {
-        const before = seen.get(whatIsAsked(asked)) ?? 0;
-        seen.set(whatIsAsked(asked), before + 1);
+        const call = whatIsAsked(asked, label);
+        const before = seen.get(call) ?? 0;
+        seen.set(call, before + 1);
         if (before >= times) return false;
         struck += 1;
         return true;
@@ -237,7 +262,7 @@ export const functionsOf = ({ sites }: Pick<Undisturbed, 'sites'>): ReadonlySet<
 
 async function problemsOf(
   sandbox: Sandbox,
-  { journey, endState }: Undisturbed,
+  { journey, endState }: Pick<Undisturbed, 'journey' | 'endState'>,
   tenantId: string,
   disturb: () => void,
 ): Promise<string[]> {
