@@ -10,6 +10,7 @@ module.exports = {
   moduleNameMapper: { '^zod/v4/locales/en\\.js$': 'zod/v4/locales/en.cjs' },
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   setupFiles: ['<rootDir>/test/support/setup.ts'],
+  testSequencer: '<rootDir>/test/support/sequencer.js',
   // Jest's default leaves a core free, which halves a machine of two. A third worker fills the pauses of the SDK's retries.
   maxWorkers: 3,
   // Whole lifecycles on a busy machine: no test is about speed, so none fails for the lack of it.
