@@ -1,3 +1,4 @@
+import { ACCESS_CONTRACTS } from '../tasks/access/contract';
 import { ARCHIVE_CONTRACTS } from '../tasks/audit-archive/contract';
 import { DOCTOR_CONTRACTS } from '../tasks/doctor/contract';
 import { ESTATE_CONTRACTS } from '../tasks/estate/contract';
@@ -20,4 +21,5 @@ export const CONTRACTS: readonly TaskContract[] = [
   ...ESTATE_CONTRACTS,
   ...ARCHIVE_CONTRACTS,
   ...DOCTOR_CONTRACTS,
+  ...ACCESS_CONTRACTS,
 ];

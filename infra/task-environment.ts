@@ -24,6 +24,7 @@ export function environmentValues(
     MEMBERSHIP_TABLE: shared.membershipTableName,
     DATA_BUCKET: shared.dataBucketName,
     USER_POOL_ID: shared.userPoolId,
+    USER_POOL_CLIENT_ID: shared.userPoolClientId,
     VECTOR_DOMAIN_NAME: vectorDomainName(config.app),
     VECTOR_DOMAIN_ARN: platform.vectorDomainArn,
     VECTOR_DOMAIN_ENDPOINT: `https://${shared.vectorDomainEndpoint}`,

@@ -1,10 +1,16 @@
-import { join } from 'node:path';
+import { copyFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { buildSync } from 'esbuild';
 import type { TaskContract } from '../../tasks/shared/contract';
 
 const ROOT = join(__dirname, '../..');
 /** One folder per task, with its index.js. */
 export const BUNDLES = join(ROOT, 'build/tasks');
+
+/** The policy engine reads its WebAssembly from beside the script it is in, which is the function's own once it is bundled. */
+const CEDAR = '@cedar-policy/cedar-wasm/nodejs/cedar_wasm.js';
+const CEDAR_WASM = require.resolve('@cedar-policy/cedar-wasm/nodejs').replace(/\.js$/, '_bg.wasm');
+const besides = (output: string): string => join(ROOT, dirname(output), basename(CEDAR_WASM));
 
 let bundled = false;
 
@@ -15,7 +21,7 @@ let bundled = false;
  */
 export function bundleTasks(contracts: readonly Pick<TaskContract, 'name' | 'entry'>[]): void {
   if (bundled) return;
-  buildSync({
+  const { metafile } = buildSync({
     absWorkingDir: ROOT,
     entryPoints: contracts.map(({ name, entry }) => ({ in: `tasks/${entry}.ts`, out: `${name}/index` })),
     outdir: BUNDLES,
@@ -33,6 +39,9 @@ export function bundleTasks(contracts: readonly Pick<TaskContract, 'name' | 'ent
     minify: true,
     legalComments: 'none',
     logLevel: 'warning',
+    metafile: true,
   });
+  for (const [output, { inputs }] of Object.entries(metafile.outputs))
+    if (Object.keys(inputs).some((input) => input.endsWith(CEDAR))) copyFileSync(CEDAR_WASM, besides(output));
   bundled = true;
 }

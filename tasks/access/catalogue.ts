@@ -24,3 +24,5 @@ export const BUILT_IN_ROLES: Readonly<Record<string, readonly PermissionName[]>>
   [OWNER]: PERMISSIONS,
   member: ['documents:read', 'documents:write', 'knowledge-base:query', 'members:list', 'roles:list'],
 };
+
+export const isBuiltIn = (roleId: string): boolean => Object.hasOwn(BUILT_IN_ROLES, roleId);

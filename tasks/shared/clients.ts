@@ -1,4 +1,10 @@
 /**
+ * Where something stands in for AWS, such as the sandbox. SDK clients read the variable by themselves; what is fetched without
+ * one, such as the keys of a user pool, has to be told.
+ */
+export const endpointInsteadOfAws = (): string | undefined => process.env['AWS_ENDPOINT_URL'];
+
+/**
  * Retry settings of the SDK clients. The state machine is the outer retry; inside one invocation the SDK repeats calls
  * that are safe to repeat.
  */

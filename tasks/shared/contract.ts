@@ -34,6 +34,8 @@ export const ENVIRONMENT = {
   MEMBERSHIP_TABLE: Text,
   DATA_BUCKET: Text,
   USER_POOL_ID: Text,
+  /** The one client whose access tokens are believed. */
+  USER_POOL_CLIENT_ID: Text,
   VECTOR_DOMAIN_NAME: Text,
   VECTOR_DOMAIN_ARN: Arn,
   /** https://… without a trailing slash; Bedrock wants it beside the ARN. */

@@ -35,6 +35,8 @@ export interface TaskScope<Names extends EnvironmentName> {
   readonly registry: Registry;
   readonly logger: Logger;
   readonly measure: Measure;
+  /** Adds ids to the log lines, the trace and the metric that follow. */
+  readonly tag: (tags: Readonly<Record<string, string>>) => void;
   readonly now: () => Date;
 }
 
@@ -58,14 +60,16 @@ const metrics = new Metrics({ logger: silent });
 /**
  * Wraps a task that stands before the fence (front door, claim, outcome recorder): environment and input are parsed,
  * all problems reported at once, before any AWS call; log lines and trace carry the tenant; AWS errors are mapped.
+ * @param identify ids for log lines and trace, from the raw event
  */
 export function defineTask<Input extends z.ZodMiniType, Output extends z.ZodMiniType, Names extends EnvironmentName>(
   contract: TaskContract<Input, Output, Names>,
   run: (input: z.output<Input>, scope: TaskScope<Names>) => Promise<z.input<Output>>,
+  identify: (event: unknown) => Record<string, string> = tagsOf,
 ): Handler {
   return async (event) => {
     const started = performance.now();
-    const tags = tagsOf(event);
+    const tags = identify(event);
     logger.resetKeys();
     logger.appendKeys({ task: contract.name, ...tags });
     const endTrace = openTrace(contract.name, tags);
@@ -81,6 +85,11 @@ export function defineTask<Input extends z.ZodMiniType, Output extends z.ZodMini
         registry: openRegistry(env.REGISTRY_TABLE),
         logger,
         measure,
+        tag(more) {
+          Object.assign(tags, more);
+          logger.appendKeys(more);
+          annotate(more);
+        },
         now: () => new Date(),
       };
       const output = contract.output.parse(await run(input, scope));
@@ -96,7 +105,8 @@ export function defineTask<Input extends z.ZodMiniType, Output extends z.ZodMini
       const step = contract.stateName;
       for (const dimensions of [{ step, outcome }, { step }, { outcome }]) metrics.addDimensions(dimensions);
       // Metadata are no dimensions: they cost nothing per value, and make the metric's line one that is found by tenant.
-      for (const name of Object.keys(TAGS)) if (tags[name] !== undefined) metrics.addMetadata(name, tags[name]);
+      for (const name of [...Object.keys(TAGS), SUBJECT])
+        if (tags[name] !== undefined) metrics.addMetadata(name, tags[name]);
       metrics.addMetric(METRICS.stepDuration, unitOf(METRICS.stepDuration), performance.now() - started);
       metrics.publishStoredMetrics();
       endTrace(outcome);
@@ -233,6 +243,8 @@ const TAGS: Readonly<Record<string, RegExp>> = {
   requestId: /^[\w-]{1,128}$/,
   executionArn: /^arn:[^\s@]{1,300}$/,
 };
+/** Subject of the signed-in user who calls; never from the event, only from a verified token. */
+export const SUBJECT = 'sub';
 /** Given by the state machine, beside the execution's ARN. */
 const STEP = /^[\w ?-]{1,80}$/;
 
@@ -270,12 +282,17 @@ function openTrace(name: string, tags: Record<string, string>): (outcome: string
   const segment = parent?.addNewSubsegment(`## ${name}`);
   if (parent === undefined || segment === undefined) return () => {};
   tracer.setSegment(segment);
-  for (const [key, value] of Object.entries(tags)) tracer.putAnnotation(key, value);
+  annotate(tags);
   return (outcome) => {
     tracer.putAnnotation('outcome', outcome);
     segment.close();
     tracer.setSegment(parent);
   };
+}
+
+function annotate(tags: Readonly<Record<string, string>>): void {
+  if (!tracer.isTracingEnabled()) return;
+  for (const [key, value] of Object.entries(tags)) tracer.putAnnotation(key, value);
 }
 
 /** What leaves the function is copied into history, events and logs. */

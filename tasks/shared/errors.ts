@@ -173,11 +173,40 @@ export class AuditChainBrokenError extends TenantLifecycleError {
     'Treat it as an incident: run tenantctl audit verify, keep the access logs of the audit bucket, find out who wrote or deleted there.';
 }
 
+/** The access token is none that this app issued for this use, or has expired. */
+export class UnauthenticatedError extends TenantLifecycleError {
+  override readonly name = 'UnauthenticatedError';
+  readonly errorClass = 'access';
+  readonly nextAction = 'Get a new access token (refresh, or sign in again) and send the request with it.';
+}
+
+/** The request names another tenant than the access token is for. */
+export class TenantMismatchError extends TenantLifecycleError {
+  override readonly name = 'TenantMismatchError';
+  readonly errorClass = 'access';
+  readonly nextAction =
+    'Leave the tenant out of the request, or switch to it and use the tokens that are issued for it.';
+}
+
 /** The user may not do this in this tenant, or is no member of it, or the tenant is closed to them. */
 export class ForbiddenError extends TenantLifecycleError {
   override readonly name = 'ForbiddenError';
   readonly errorClass = 'access';
   readonly nextAction = 'Ask an owner of the tenant for a role that permits it; repeating the request changes nothing.';
+}
+
+/** What the request is about was changed by somebody else since it was read. */
+export class VersionConflictError extends TenantLifecycleError {
+  override readonly name = 'VersionConflictError';
+  readonly errorClass = 'conflict';
+  readonly nextAction = 'Read it again, decide again, and send the request with the version that was read.';
+}
+
+/** The role is still given to members or invited users. */
+export class RoleInUseError extends TenantLifecycleError {
+  override readonly name = 'RoleInUseError';
+  readonly errorClass = 'conflict';
+  readonly nextAction = 'Give the members who have the role another one, then remove it.';
 }
 
 /** AWS throttled the call. Retried. */
@@ -223,7 +252,11 @@ export const ERRORS = [
   SelfApprovalError,
   ResidueFoundError,
   AuditChainBrokenError,
+  UnauthenticatedError,
+  TenantMismatchError,
   ForbiddenError,
+  VersionConflictError,
+  RoleInUseError,
   ThrottledError,
   TransientError,
   NotReadyError,

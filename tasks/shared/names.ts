@@ -41,6 +41,8 @@ export const BY_TENANT_INDEX = 'by-tenant';
 export const userKey = (sub: string): string => `USER#${sub}`;
 /** Sort key of a user's membership in a tenant. */
 export const membershipKey = (tenantId: string): string => `TENANT#${tenantId}`;
+/** Sort key of a role that a tenant has defined, below the tenant in the membership table. */
+export const roleKey = (roleId: string): string => `ROLE#${roleId}`;
 /** Sort key of the tenant that a user has chosen for one session, which is named by its `origin_jti`. */
 export const sessionKey = (sessionId: string): string => `SESSION#${sessionId}`;
 /** Key prefix in the tenant data bucket. */
@@ -63,6 +65,11 @@ export const chainKey = (tenantId: string, sequence: number): string =>
 /** Of what was asked for: an accepted request or hold change. */
 export const requestRecordKey = (tenantId: string, requestId: string): string =>
   `${auditPrefix(tenantId)}requests/${requestId}.json`;
+/**
+ * Of what a signed-in user did, or was refused. @param call the same for every repeat of one call
+ */
+export const callRecordKey = (tenantId: string, operation: string, call: string): string =>
+  `${auditPrefix(tenantId)}calls/${operation}--${call}.json`;
 export const keyAlias = (app: App, tenantId: string): string => `alias/${appId(app)}/tenant/${tenantId}`;
 export const vectorIndexName = (tenantId: string): string => `tenant-${tenantId}`;
 export const knowledgeBaseName = (app: App, tenantId: string): string => `${appId(app)}-${tenantId}`;
@@ -140,7 +147,7 @@ export function idsInName(executionArn: string): { tenantId: string; requestId: 
 }
 
 /** Folders of the audit prefix that hold something else than an execution's records. */
-const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['chain', 'requests', 'evidence-of-deletion']);
+const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['calls', 'chain', 'requests', 'evidence-of-deletion']);
 
 /** An execution that is started by hand may be named after a reserved folder. */
 function executionFolder(executionArn: string): string {

@@ -13,6 +13,7 @@ export const APP = { name: 'tenant-lifecycle', stage: 'dev' } as const;
 export const REGISTRY_TABLE = 'registry';
 export const DATA_TABLE = 'data';
 export const MEMBERSHIP_TABLE = 'memberships';
+export const CLIENT_ID = 'client';
 export const AUDIT_BUCKET = 'audit-bucket';
 export const DATA_BUCKET = 'data-bucket';
 export const STATE_MACHINE_ARN = `arn:aws:states:${REGION}:${ACCOUNT}:stateMachine:tenant-lifecycle-dev-onboard-tenant`;
@@ -42,6 +43,7 @@ export const anEnvironment = (): Record<string, string> => ({
   MEMBERSHIP_TABLE,
   DATA_BUCKET,
   USER_POOL_ID: `${REGION}_pool`,
+  USER_POOL_CLIENT_ID: CLIENT_ID,
   VECTOR_DOMAIN_NAME: 'vectors',
   VECTOR_DOMAIN_ARN: `arn:aws:es:${REGION}:${ACCOUNT}:domain/vectors`,
   VECTOR_DOMAIN_ENDPOINT: 'https://vectors.example',

@@ -1,0 +1,96 @@
+import {
+  type AuthorizationAnswer,
+  preparsePolicySet,
+  preparseSchema,
+  statefulIsAuthorized,
+} from '@cedar-policy/cedar-wasm/nodejs';
+import type { PermissionName } from './catalogue';
+import { ACTION_TYPE, POLICIES, RESOURCE_TYPE, SCHEMA, USER_TYPE } from './policies';
+
+/** Who asks: a user in the tenant of their verified token, with what their roles permit there. */
+export interface Principal {
+  readonly sub: string;
+  readonly tenantId: string;
+  readonly permissions: readonly string[];
+}
+
+/** What it is to be done to. The tenant is that of the record as loaded, never one that the request names. */
+export interface Resource {
+  /** For example `role`. */
+  readonly type: string;
+  readonly id: string;
+  readonly tenantId: string;
+}
+
+export interface Decision {
+  readonly allowed: boolean;
+  /** Ids of the policies that decided, or what went wrong; for logs. */
+  readonly reasons: readonly string[];
+}
+
+/**
+ * Decides whether a user may do something in their tenant. Never rejects: what cannot be decided is denied. Here Cedar runs
+ * in the function; IsAuthorized of Amazon Verified Permissions takes the same principal, action, resource and attributes.
+ */
+export interface Authorizer {
+  decide(principal: Principal, action: PermissionName, resource: Resource): Promise<Decision>;
+}
+
+/** Policies and schema are parsed once per name, and kept by the engine. */
+let parsed = 0;
+
+/**
+ * Cedar in this process. The caller gives the attributes, so nothing is read and nothing is cached between decisions.
+ * @param schema and policies are those of policies.ts; others are for tests
+ */
+export function cedarAuthorizer({ schema = SCHEMA, policies = POLICIES } = {}): Authorizer {
+  let name: string | undefined;
+
+  function prepare(): string {
+    parsed += 1;
+    const fresh = `policies-${parsed}`;
+    for (const answer of [preparseSchema(fresh, schema), preparsePolicySet(fresh, { staticPolicies: { ...policies } })])
+      if (answer.type === 'failure') throw new Error(answer.errors.map(({ message }) => message).join('; '));
+    return fresh;
+  }
+
+  return {
+    async decide({ sub, tenantId, permissions }, action, resource) {
+      try {
+        name ??= prepare();
+        const user = { type: USER_TYPE, id: sub };
+        const target = { type: RESOURCE_TYPE, id: `${resource.type}/${resource.id}` };
+        return decisionOf(
+          statefulIsAuthorized({
+            principal: user,
+            action: { type: ACTION_TYPE, id: action },
+            resource: target,
+            context: {},
+            preparsedSchemaName: name,
+            preparsedPolicySetId: name,
+            // Refuses an action or attribute that the schema does not know.
+            validateRequest: true,
+            entities: [
+              { uid: user, attrs: { tenant: tenantId, permissions: [...permissions] }, parents: [] },
+              { uid: target, attrs: { tenant: resource.tenantId }, parents: [] },
+            ],
+          }),
+        );
+      } catch (error) {
+        return { allowed: false, reasons: [`Cedar failed: ${error instanceof Error ? error.message : String(error)}`] };
+      }
+    },
+  };
+}
+
+/** Cedar skips a policy that fails to evaluate, a forbid too: so any error is a denial, whatever the decision says. */
+export function decisionOf(answer: AuthorizationAnswer): Decision {
+  if (answer.type === 'failure') return { allowed: false, reasons: answer.errors.map(({ message }) => message) };
+  const { decision, diagnostics } = answer.response;
+  if (diagnostics.errors.length > 0)
+    return {
+      allowed: false,
+      reasons: diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${error.message}`),
+    };
+  return { allowed: decision === 'allow', reasons: diagnostics.reason };
+}
