@@ -1,4 +1,5 @@
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { requestOperation } from '../tasks/lifecycle/contract';
 import { HOLD_STATE } from '../tasks/lifecycle/offboarding-contract';
 import type { Tier } from '../tasks/shared/tenant';
 import type { Description } from './engine/executions';
@@ -96,8 +97,20 @@ export async function examine(sandbox: Sandbox, tenantId?: string): Promise<Desc
 }
 
 /** @param output output of the stack that names the function */
-export async function invoke(sandbox: Sandbox, output: string, payload: unknown): Promise<unknown> {
-  const FunctionName = sandbox.output(output);
+export const invoke = (sandbox: Sandbox, output: string, payload: unknown): Promise<unknown> =>
+  invokeFunction(sandbox, sandbox.output(output), payload);
+
+/** Calls an operation of signed-in users, as their application does. @param operation name of its contract */
+export function callOperation(
+  sandbox: Sandbox,
+  operation: string,
+  input: { readonly accessToken: string; readonly [member: string]: unknown },
+): Promise<unknown> {
+  const frontDoor = sandbox.output('RequestOperationFunctionName');
+  return invokeFunction(sandbox, frontDoor.replace(requestOperation.name, operation), input);
+}
+
+async function invokeFunction(sandbox: Sandbox, FunctionName: string, payload: unknown): Promise<unknown> {
   const client = clients.get(sandbox) ?? new LambdaClient(sandbox.clientConfig);
   clients.set(sandbox, client);
   const { Payload, FunctionError } = await client.send(

@@ -36,28 +36,33 @@ export interface Authorizer {
   decide(principal: Principal, action: PermissionName, resource: Resource): Promise<Decision>;
 }
 
-/** Policies and schema are parsed once per name, and kept by the engine. */
+/** Policies and schema are kept by the engine, by name. */
 let parsed = 0;
 
+function parse(schema: string, policies: Readonly<Record<string, string>>): { readonly name: string } | Decision {
+  parsed += 1;
+  const name = `policies-${parsed}`;
+  try {
+    for (const answer of [preparseSchema(name, schema), preparsePolicySet(name, { staticPolicies: { ...policies } })])
+      if (answer.type === 'failure') return deniedBy(answer.errors);
+    return { name };
+  } catch (error) {
+    return deniedBy([error]);
+  }
+}
+
 /**
- * Cedar in this process. The caller gives the attributes, so nothing is read and nothing is cached between decisions.
+ * Cedar in this process. The caller gives the attributes, so nothing is read and nothing is cached between decisions. The
+ * policies are parsed here and not with the first decision: outside of a handler Lambda gives a cold start more CPU.
  * @param schema and policies are those of policies.ts; others are for tests
  */
 export function cedarAuthorizer({ schema = SCHEMA, policies = POLICIES } = {}): Authorizer {
-  let name: string | undefined;
-
-  function prepare(): string {
-    parsed += 1;
-    const fresh = `policies-${parsed}`;
-    for (const answer of [preparseSchema(fresh, schema), preparsePolicySet(fresh, { staticPolicies: { ...policies } })])
-      if (answer.type === 'failure') throw new Error(answer.errors.map(({ message }) => message).join('; '));
-    return fresh;
-  }
+  const engine = parse(schema, policies);
 
   return {
     async decide({ sub, tenantId, permissions }, action, resource) {
+      if (!('name' in engine)) return engine;
       try {
-        name ??= prepare();
         const user = { type: USER_TYPE, id: sub };
         const target = { type: RESOURCE_TYPE, id: `${resource.type}/${resource.id}` };
         return decisionOf(
@@ -66,8 +71,8 @@ export function cedarAuthorizer({ schema = SCHEMA, policies = POLICIES } = {}): 
             action: { type: ACTION_TYPE, id: action },
             resource: target,
             context: {},
-            preparsedSchemaName: name,
-            preparsedPolicySetId: name,
+            preparsedSchemaName: engine.name,
+            preparsedPolicySetId: engine.name,
             // Refuses an action or attribute that the schema does not know.
             validateRequest: true,
             entities: [
@@ -77,7 +82,7 @@ export function cedarAuthorizer({ schema = SCHEMA, policies = POLICIES } = {}): 
           }),
         );
       } catch (error) {
-        return { allowed: false, reasons: [`Cedar failed: ${error instanceof Error ? error.message : String(error)}`] };
+        return deniedBy([error]);
       }
     },
   };
@@ -85,12 +90,13 @@ export function cedarAuthorizer({ schema = SCHEMA, policies = POLICIES } = {}): 
 
 /** Cedar skips a policy that fails to evaluate, a forbid too: so any error is a denial, whatever the decision says. */
 export function decisionOf(answer: AuthorizationAnswer): Decision {
-  if (answer.type === 'failure') return { allowed: false, reasons: answer.errors.map(({ message }) => message) };
+  if (answer.type === 'failure') return deniedBy(answer.errors);
   const { decision, diagnostics } = answer.response;
-  if (diagnostics.errors.length > 0)
-    return {
-      allowed: false,
-      reasons: diagnostics.errors.map(({ policyId, error }) => `${policyId}: ${error.message}`),
-    };
+  if (diagnostics.errors.length > 0) return deniedBy(diagnostics.errors.map(({ error }) => error));
   return { allowed: decision === 'allow', reasons: diagnostics.reason };
 }
+
+const deniedBy = (errors: readonly unknown[]): Decision => ({
+  allowed: false,
+  reasons: errors.map((error) => (error as { readonly message?: string }).message ?? String(error)),
+});

@@ -1,5 +1,13 @@
 import { CognitoJwtVerifier } from 'aws-jwt-verify';
-import { FetchError, JwksValidationError, JwtBaseError, WaitPeriodNotYetEndedJwkError } from 'aws-jwt-verify/error';
+import {
+  CognitoJwtInvalidClientIdError,
+  CognitoJwtInvalidTokenUseError,
+  FetchError,
+  JwksValidationError,
+  JwtBaseError,
+  JwtExpiredError,
+  WaitPeriodNotYetEndedJwkError,
+} from 'aws-jwt-verify/error';
 import { SimpleJwksCache } from 'aws-jwt-verify/jwk';
 import { endpointInsteadOfAws } from './clients';
 import { TransientError, UnauthenticatedError } from './errors';
@@ -85,17 +93,25 @@ export async function verifyAccessToken(accessToken: string, source: TokenSource
 }
 
 async function claimsOf(accessToken: string, source: TokenSource) {
+  const verifier = verifierOf(source);
   try {
-    return await verifierOf(source).verify(accessToken);
+    return await verifier.verify(accessToken);
   } catch (error) {
     if (UNDECIDED.some((Type) => error instanceof Type))
       throw new TransientError('the keys of the user pool cannot be had', { cause: error });
-    // The message says what is wrong with which claim, and may repeat what the token says.
-    if (error instanceof JwtBaseError)
-      throw new UnauthenticatedError(`the access token is refused: ${error.constructor.name}`);
+    // The library's own messages repeat what the token says, and a bundle renames its classes.
+    const [, reason] = REASONS.find(([Type]) => error instanceof Type) ?? [];
+    if (reason !== undefined) throw new UnauthenticatedError(`the access token ${reason}`);
     throw error;
   }
 }
 
 /** Failures that say nothing about the token. After an unknown key id the library waits before it fetches again. */
 const UNDECIDED = [FetchError, JwksValidationError, WaitPeriodNotYetEndedJwkError] as const;
+
+const REASONS = [
+  [JwtExpiredError, 'has expired'],
+  [CognitoJwtInvalidClientIdError, 'was issued to another client'],
+  [CognitoJwtInvalidTokenUseError, 'is no access token'],
+  [JwtBaseError, 'is not genuine'],
+] as const;

@@ -2,6 +2,7 @@ import { DeleteItemCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { UNUSED_GRANTS, type UnusedGrant } from '../../infra/unused-grants';
 import {
   asleep,
+  callOperation,
   changeHold,
   examine,
   invoke,
@@ -37,6 +38,7 @@ async function useEveryPath(): Promise<void> {
   await onboardToTheEnd(app(), premium);
   await onboard(app(), premium);
   await refresh(app(), await signIn(app(), premium.adminEmail), { session_id: 'one-without-a-choice' });
+  await callEveryOperation(premium.adminEmail);
   const input = { tenantId: 'premium-one', requestId: 'request-1' };
   for (const { tags, arn } of services.kms.keys()) {
     if (tags.get('tenant-id') === 'premium-one') Object.assign(services.kms.describe(arn), { state: 'Disabled' });
@@ -66,6 +68,22 @@ async function useEveryPath(): Promise<void> {
   await startByHand(app(), input, 'untold');
   for (const { name } of app().schedules.list()) await app().fireSchedule(name);
   await examineEverything();
+}
+
+/** By its owner, done; and refused, which is audited. */
+async function callEveryOperation(email: string): Promise<void> {
+  const { accessToken } = await signIn(app(), email);
+  const role = { roleId: 'reader', permissions: ['documents:read'] };
+  const calls: readonly (readonly [string, object])[] = [
+    ['define-role', { requestId: 'role-1', ...role }],
+    ['define-role', { requestId: 'role-2', ...role, version: 1 }],
+    ['list-roles', {}],
+    ['remove-role', { requestId: 'role-3', roleId: role.roleId, version: 2 }],
+  ];
+  for (const [operation, input] of calls) {
+    await callOperation(app(), operation, { accessToken, ...input });
+    await callOperation(app(), operation, { accessToken, ...input, tenantId: 'standard-one' }).catch(() => {});
+  }
 }
 
 /** Findings everywhere, so that the parts of the report are written and read, and an orphaned key that is retired. */

@@ -1,5 +1,6 @@
 import validate from 'asl-validator';
 import { CONTRACTS } from '../../infra/contracts';
+import { ACCESS_CONTRACTS } from '../../tasks/access/contract';
 import { ERRORS } from '../../tasks/shared/errors';
 import { aStage, propertiesOf } from '../infra/a-stage';
 import { defaultPath, functionsOf, longest, statesOf, synthesizedDefinition } from './definition';
@@ -90,6 +91,7 @@ describe('the machines', () => {
       'observe-estate',
       'retire-orphaned-key',
       'issue-tenant-claim',
+      ...ACCESS_CONTRACTS.map(({ name }) => name),
     ];
 
     expect([...called].sort()).toEqual(

@@ -10,6 +10,9 @@ import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { z } from 'zod';
 import { CONTRACTS } from '../../../infra/contracts';
+import * as defineRole from '../../../tasks/access/define-role';
+import * as listRoles from '../../../tasks/access/list-roles';
+import * as removeRole from '../../../tasks/access/remove-role';
 import * as archive from '../../../tasks/audit-archive/archive';
 import * as reconcile from '../../../tasks/audit-archive/reconcile';
 import * as auditLog from '../../../tasks/audit-log/provision';
@@ -135,6 +138,8 @@ const anEnd = () => ({ detail: { executionArn: anExecutionArn(), status: 'FAILED
 const EXAMINATION = { executionArn: anExecutionArn('examine-1'), startedAt: '2026-01-01T00:00:00.000Z' };
 const CHANGE = { tenantId: 'acme', requestId: 'request-1', requestedBy: 'ops/two' };
 
+const CALL = { accessToken: 'x', requestId: 'request-1', roleId: 'reader' };
+
 const TASKS: readonly (readonly [name: string, handler: Handler, input: object])[] = [
   ...STEPS.map(([name, handler]) => [name, handler, aTaskInput()] as const),
   ['claim-tenant', claim.handler, aClaim()],
@@ -153,6 +158,9 @@ const TASKS: readonly (readonly [name: string, handler: Handler, input: object])
   ['examine-account', examineAccount.handler, EXAMINATION],
   ['summarize-examination', summarize.handler, EXAMINATION],
   ['retire-orphaned-key', retireKey.handler, CHANGE],
+  ['define-role', defineRole.handler, { ...CALL, permissions: ['documents:read'] }],
+  ['remove-role', removeRole.handler, { ...CALL, version: 1 }],
+  ['list-roles', listRoles.handler, { accessToken: 'x' }],
 ];
 const BAD_IDS = ['', 'Acme', 'a--b', 'a*', '*', '#', '/', '..', 'acmé', 'a'.repeat(37), 'acme\n', 7, null];
 
