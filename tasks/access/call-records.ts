@@ -22,9 +22,13 @@ type Scope = Pick<TaskScope<never>, 'env' | 'now'>;
 export const auditRefusal = (scope: Scope, call: Call, reason: RefusalReason): Promise<void> =>
   record(scope, call, `${call.caller.tokenId}-refused-${reason}`, { outcome: 'REFUSED', reason });
 
-/** That a change was authorized and is about to be made. Without a record of its success, it may have been made. */
+/** That a change was authorized and is about to be made. Without a record of what came of it, it may have been made. */
 export const auditAccepted = (scope: Scope, call: Call): Promise<void> =>
   record(scope, call, `${changeOf(call)}-accepted`, { outcome: 'ACCEPTED' });
+
+/** That an accepted change was not made, for a reason of the operation's own. */
+export const auditNotMade = (scope: Scope, call: Call, reason: string): Promise<void> =>
+  record(scope, call, `${changeOf(call)}-refused-${reason}`, { outcome: 'REFUSED', reason });
 
 export const auditChange = (
   scope: Scope,

@@ -1,9 +1,9 @@
 import type * as z from 'zod/mini';
 import type { EnvironmentName } from '../shared/contract';
 import { defineTask, SUBJECT, type TaskScope, tagsOf } from '../shared/define-task';
-import { ForbiddenError, TenantMismatchError } from '../shared/errors';
+import { type ErrorClass, ForbiddenError, TenantLifecycleError, TenantMismatchError } from '../shared/errors';
 import { type Authorizer, cedarAuthorizer, type Resource } from './authorize';
-import { auditAccepted, auditChange, auditRefusal, type Call, type RefusalReason } from './call-records';
+import { auditAccepted, auditChange, auditNotMade, auditRefusal, type Call, type RefusalReason } from './call-records';
 import { type Caller, memberOf, openTenantOf, verifiedToken } from './caller';
 import type { PermissionName } from './catalogue';
 import { type CallerEnvironmentName, type CallInput, MEMBERSHIP, type OperationContract } from './operation';
@@ -71,15 +71,25 @@ export function defineOperation<
         await authorize(contract.requires, { type: 'tenant', id: tenantId, tenantId });
       scope.logger.info('admitted', { requires: contract.requires });
 
-      if (contract.changes !== undefined) await auditAccepted(scope, record);
-      const output = await run(input, { ...scope, caller, authorize, refuse });
-      if (contract.changes !== undefined)
+      const operate = () => run(input, { ...scope, caller, authorize, refuse });
+      if (contract.changes === undefined) return await operate();
+      await auditAccepted(scope, record);
+      try {
+        const output = await operate();
         await auditChange(scope, record, { type: contract.changes, physicalId: physicalIdOf(output) });
-      return output;
+        return output;
+      } catch (error) {
+        if (error instanceof TenantLifecycleError && !UNKNOWN_OUTCOME.includes(error.errorClass))
+          await auditNotMade(scope, record, error.name);
+        throw error;
+      }
     },
     requestIdOf,
   );
 }
+
+/** After such an error the change may have been made. What the SDK throws is none of ours yet, and unknown as well. */
+const UNKNOWN_OUTCOME: readonly ErrorClass[] = ['throttled', 'transient', 'not-ready'];
 
 /** The one id that a caller chooses. A tenant that the event names is not yet the caller's. */
 function requestIdOf(event: unknown): Record<string, string> {

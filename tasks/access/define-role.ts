@@ -22,7 +22,8 @@ export async function defineRole({ roleId, requestId, permissions, version }: In
     );
   const roles = openRoles(env.MEMBERSHIP_TABLE, registry.client);
   const existing = await roles.get(tenantId, roleId);
-  if (existing?.requestId === requestId && existing.changedBy === sub) return repeated(existing, permissions);
+  const isOurs = (role: Role): boolean => role.requestId === requestId && role.changedBy === sub;
+  if (existing !== undefined && isOurs(existing)) return repeated(existing, permissions);
   const next: Role = {
     roleId,
     tenantId,
@@ -41,7 +42,10 @@ export async function defineRole({ roleId, requestId, permissions, version }: In
   } else if (version === existing.version && (await roles.replace(next, existing))) {
     return { physicalId: roleId, version: next.version };
   }
-  throw conflict(tenantId, roleId, await roles.get(tenantId, roleId));
+  // The SDK repeats a write whose answer is lost; then it is our own write that is in the way.
+  const found = await roles.get(tenantId, roleId);
+  if (found !== undefined && isOurs(found)) return repeated(found, permissions);
+  throw conflict(tenantId, roleId, found);
 }
 
 /** The same request again: its answer was lost. */

@@ -26,6 +26,8 @@ export async function removeRole({ roleId, requestId, version }: Input, scope: S
   const changedAt = now().toISOString();
   const removed = { ...existing, version: version + 1, requestId, changedBy: sub, changedAt, removedAt: changedAt };
   if (await roles.replace(removed, existing)) return { physicalId: roleId };
+  // Somebody else has removed it, or this very request, whose write the SDK has repeated.
+  if ((await roles.get(tenantId, roleId))?.removedAt !== undefined) return { physicalId: roleId };
   throw new VersionConflictError(`tenant ${tenantId}: role ${roleId} was changed meanwhile`);
 }
 

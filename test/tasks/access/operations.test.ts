@@ -360,6 +360,32 @@ describe('define-role', () => {
     expect(aLostAnswer().name).toBe('TimeoutError');
   });
 
+  it('takes its own write, repeated by the SDK, for what it is', async () => {
+    const isPut = (operation: string) => operation === 'Put';
+    tables.before(isPut, () => callDefine());
+    expect(await callDefine()).toEqual({ physicalId: 'reader', version: 1 });
+
+    const change = { requestId: 'r-2', version: 1, permissions: ['audit:read'] };
+    tables.before(isPut, () => callDefine(change));
+    expect(await callDefine(change)).toEqual({ physicalId: 'reader', version: 2 });
+
+    tables.before(isPut, () => callRemove({ version: 2 }));
+    expect(await callRemove({ version: 2 })).toEqual({ physicalId: 'reader' });
+  });
+
+  it('says in the audit trail that an accepted change was not made, but not when nobody knows', async () => {
+    await tables.put(MEMBERSHIP_TABLE, aRole({ version: 3 }));
+    await callDefine({ version: 2 }).catch(() => {});
+    expect(records()).toMatchObject([
+      { outcome: 'ACCEPTED', requestId: 'r-1' },
+      { outcome: 'REFUSED', requestId: 'r-1', reason: 'VersionConflictError' },
+    ]);
+
+    tables.loseAnswer((operation) => operation === 'Put');
+    await callDefine({ requestId: 'r-2', version: 3 }).catch(() => {});
+    expect(records().filter(({ key }) => key.includes('r-2'))).toMatchObject([{ outcome: 'ACCEPTED' }]);
+  });
+
   it('refuses the same request with another content', async () => {
     await callDefine();
 
