@@ -1,4 +1,5 @@
 import type { Permission, Platform, TaskContract } from '../tasks/shared/contract';
+import { stepRecords } from '../tasks/shared/names';
 import { auditRecords, registryItems } from '../tasks/shared/permissions';
 import type { SharedResources } from './stacks/data-stack';
 
@@ -16,13 +17,20 @@ export function taskPermissions(
     ...(fenced ? ['dynamodb:GetItem'] : []),
     ...(contract.resource === undefined || contract.readsLedger === true ? [] : ['dynamodb:PutItem']),
   ];
+  const records = auditRecordsOf(contract);
   return [
     ...(registryActions.length > 0 ? [registryItems(platform, registryActions)] : []),
-    ...(fenced ? auditRecords(platform) : []),
+    ...(records.length > 0 ? auditRecords(platform, records) : []),
     ...contract.permissions(platform),
     tableKey(platform, registryKeyArn),
     ...(contract.environment.includes('DATA_TABLE') ? [tableKey(platform, dataKeyArn)] : []),
   ];
+}
+
+/** The audit records that the task writes: how their keys end, as patterns. */
+export function auditRecordsOf({ fence, recordsStep, stateName, furtherStates = [], records = [] }: TaskContract) {
+  const steps = fence !== undefined || recordsStep === true ? [stateName, ...furtherStates] : [];
+  return [...steps.map(stepRecords), ...records];
 }
 
 /** DynamoDB uses a table's key in the name of whoever calls it, to read and to write [services-dynamodb]. */

@@ -36,6 +36,12 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     ),
   ),
   ...grants(
+    '*',
+    ['s3:GetObject'],
+    'reads back the audit record (and the evidence of deletion) that an earlier attempt has written',
+    'audit records',
+  ),
+  ...grants(
     'examine-tenants',
     ['states:StartExecution', 'states:DescribeExecution', 'states:RedriveExecution', 'states:StopExecution'],
     'Step Functions’ own, for the children of a Map Run; the sandbox runs them itself',
@@ -110,7 +116,6 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     ['s3:DeleteObject'],
     'the API reference asks for it “always”, also where every object is deleted by its version; the sandbox does not',
   ),
-  ...grants('seal-audit-log', ['s3:GetObject'], 'reads back the evidence that an earlier attempt has written'),
   ...['claim-reinstatement', 'examine-account', 'retire-orphaned-key'].flatMap((role) =>
     grants(role, ['states:DescribeExecution'], 'asks whether the owner of a lease still runs'),
   ),

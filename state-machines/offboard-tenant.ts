@@ -91,7 +91,8 @@ function teardown(scope: Construct, functionOf: FunctionOf): IChainable {
     .next(step(scope, closeTenant, functionOf, '$.closing'));
   const [first, ...rest] = TEARDOWN;
   if (first === undefined) throw new Error('the teardown is empty');
-  const forGood: Step = { ...suspendEncryptionKey, stateName: 'Disable encryption key for good' };
+  const [stateName = ''] = suspendEncryptionKey.furtherStates ?? [];
+  const forGood: Step = { ...suspendEncryptionKey, stateName };
   const tail = rest.reduceRight<IChainable>((next, resource) => destroy(scope, resource, functionOf, next), ending);
   return destroy(scope, first, functionOf, step(scope, forGood, functionOf, JsonPath.DISCARD).next(tail));
 }

@@ -21,13 +21,14 @@ export interface AuditReport {
 
 export interface TimelineEntry {
   readonly at: string;
-  readonly kind: 'request' | 'decision' | 'refusal' | 'execution' | 'step';
+  readonly kind: 'request' | 'decision' | 'refusal' | 'failure' | 'execution' | 'step';
   /** As in the audit record, for example request-offboard. */
   readonly action: string;
   /** For a person. */
   readonly what: string;
   /** Principal that asked; absent for what Step Functions tells. */
   readonly by?: string;
+  /** As somebody gave it, or the name of the error. */
   readonly reason?: string;
   readonly until?: string;
   readonly outcome: string;
@@ -121,14 +122,13 @@ export function latest(executions: readonly ArchivedExecution[]): ArchivedExecut
 }
 
 function entryOf(record: ArchivedRecord): TimelineEntry {
-  const { at, action, requestedBy, outcome, requestId, executionArn, step, resource, reason, until, key, sha256 } =
-    record;
-  const what = outcome === 'REFUSED' ? `${step ?? action} refused` : (ACTIONS[action] ?? step ?? action);
+  const { at, action, requestedBy, outcome, requestId, executionArn, step, resource, until, key, sha256 } = record;
+  const reason = record.reason ?? record.error;
   return {
     at,
     kind: kindOf(record),
     action,
-    what,
+    what: wordingOf(record),
     by: requestedBy,
     outcome,
     requestId,
@@ -142,8 +142,15 @@ function entryOf(record: ArchivedRecord): TimelineEntry {
   };
 }
 
+function wordingOf({ action, outcome, step }: ArchivedRecord): string {
+  if (outcome === 'FAILED') return `${step ?? action} failed`;
+  const what = ACTIONS[action] ?? step ?? action;
+  return outcome === 'REFUSED' ? `${step ?? what} refused` : what;
+}
+
 function kindOf({ outcome, action, step }: ArchivedRecord): TimelineEntry['kind'] {
   if (outcome === 'REFUSED') return 'refusal';
+  if (outcome === 'FAILED') return 'failure';
   if (DECISIONS.includes(action)) return 'decision';
   return step === undefined ? 'request' : 'step';
 }

@@ -23,11 +23,23 @@ export const ACTIONS: Readonly<Record<string, string>> = {
   'request-onboard': 'Onboarding requested',
   'request-offboard': 'Offboarding requested',
   'request-reinstate': 'Offboarding cancelled: reinstatement requested',
+  'request-replay': 'Replay requested',
+  'request-repair': 'Repair requested',
+  'correct-admin-email': 'Address of the first admin corrected',
+  'retire-orphaned-key': 'Orphaned key retired',
   'set-hold': 'End of the hold set',
+  'extend-hold': 'Hold extended',
+  'suspend-again': 'Blocked again during the hold',
   'set-legal-hold': 'Legal hold set',
   'release-legal-hold': 'Legal hold released',
   'approve-purge': 'Purge approved',
 };
 
 /** Actions by which somebody allows, forbids or delays a purge. */
-export const DECISIONS: readonly string[] = ['set-hold', 'set-legal-hold', 'release-legal-hold', 'approve-purge'];
+export const DECISIONS: readonly string[] = [
+  'set-hold',
+  'extend-hold',
+  'set-legal-hold',
+  'release-legal-hold',
+  'approve-purge',
+];

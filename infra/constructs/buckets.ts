@@ -1,4 +1,5 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import {
   BlockPublicAccess,
@@ -10,6 +11,7 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { AUDIT_ROOT, chainPrefix, UNASSIGNED_AUDIT_ROOT } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 
 /** What holds for every bucket: private, TLS 1.2, versioned, no ACLs. */
@@ -75,11 +77,26 @@ export class DataBucket extends Construct {
   }
 }
 
-/** The audit trail: write-once for the stage's time, under a key of its own, and never removed with the stack. */
+export interface AuditBucketProps extends BucketConstructProps {
+  /** Roles that write audit records, histories or chains. */
+  readonly writers: readonly string[];
+  /** Of these, the roles that write chains. */
+  readonly chainWriters: readonly string[];
+}
+
+/**
+ * The audit trail: write-once for the stage's time, under a key of its own, and never removed with the stack. Whatever an
+ * identity policy of the account allows, nobody else puts an object into it: a record that somebody adds would be vouched
+ * for by the next link of the chain.
+ */
 export class AuditBucket extends Construct {
   readonly bucket: Bucket;
 
-  constructor(scope: Construct, id: string, { config, encryptionKey, accessLogs }: BucketConstructProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { config, encryptionKey, accessLogs, writers, chainWriters }: AuditBucketProps,
+  ) {
     super(scope, id);
     const { mode, days } = config.auditLock;
     this.bucket = new Bucket(this, 'Bucket', {
@@ -97,6 +114,22 @@ export class AuditBucket extends Construct {
       lifecycleRules: [FORGOTTEN_UPLOADS],
       removalPolicy: RemovalPolicy.RETAIN,
     });
+    this.onlyTheseWrite('OnlyTasksWriteTheAuditTrail', writers, [`${AUDIT_ROOT}*`, `${UNASSIGNED_AUDIT_ROOT}*`]);
+    this.onlyTheseWrite('OnlyTheArchiveWritesChains', chainWriters, [`${chainPrefix('*')}*`]);
+  }
+
+  /** By ARNs that names determine: roles come and go with the other stack. A session counts as its role. */
+  private onlyTheseWrite(sid: string, roleArns: readonly string[], keys: readonly string[]): void {
+    this.bucket.addToResourcePolicy(
+      new PolicyStatement({
+        sid,
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:PutObject'],
+        resources: keys.map((key) => this.bucket.arnForObjects(key)),
+        conditions: { ArnNotEquals: { 'aws:PrincipalArn': [...roleArns] } },
+      }),
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
+import { ARCHIVE_CONTRACTS } from '../../tasks/audit-archive/contract';
 import { auditLogGroupName, taskRoleName } from '../../tasks/shared/names';
 import { issueTenantClaim } from '../../tasks/tenant-claim/contract';
 import { dataStackName, embeddingModelArn, knowledgeBaseRoleName, type StageConfig } from '../config';
@@ -16,7 +17,7 @@ import { VectorDomain } from '../constructs/vector-domain';
 import { CONTRACTS } from '../contracts';
 import { platformOf } from '../platform';
 import { environmentOf, environmentValues } from '../task-environment';
-import { taskPermissions } from '../task-permissions';
+import { auditRecordsOf, taskPermissions } from '../task-permissions';
 
 /** What the lifecycle stack gets of this one: CloudFormation imports under names that never change. */
 export interface SharedResources {
@@ -68,7 +69,19 @@ export class DataStack extends Stack {
     const data = new DataTable(this, 'Data', { config, encryptionKey: dataKey });
     const { bucket: accessLogs } = new AccessLogBucket(this, 'AccessLogs', config);
     const dataBucket = new DataBucket(this, 'DataBucket', { config, encryptionKey: dataKey, accessLogs });
-    const auditBucket = new AuditBucket(this, 'AuditBucket', { config, encryptionKey: auditKey, accessLogs });
+    const chainWriters = ARCHIVE_CONTRACTS.map(({ name }) => this.roleArn(taskRoleName(config.app, name)));
+    const auditBucket = new AuditBucket(this, 'AuditBucket', {
+      config,
+      encryptionKey: auditKey,
+      accessLogs,
+      writers: [
+        ...CONTRACTS.filter((contract) => auditRecordsOf(contract).length > 0).map(({ name }) =>
+          this.roleArn(taskRoleName(config.app, name)),
+        ),
+        ...chainWriters,
+      ],
+      chainWriters,
+    });
     const memberships = new MembershipTable(this, 'Memberships', { config, encryptionKey: registryKey });
     const users = new UserDirectory(this, 'Users', config);
 

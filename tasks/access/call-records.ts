@@ -16,7 +16,7 @@ export interface Call {
   readonly input: { readonly accessToken: string; readonly requestId?: string | undefined };
 }
 
-type Scope = Pick<TaskScope<never>, 'env' | 'now'>;
+type Scope = Pick<TaskScope<never>, 'app' | 'env' | 'now'>;
 
 /** One record per token, operation and reason: who tries again and again fills no bucket. */
 export const auditRefusal = (scope: Scope, call: Call, reason: RefusalReason): Promise<void> =>
@@ -42,16 +42,16 @@ function changeOf({ caller, input: { accessToken: _, ...content } }: Call): stri
 }
 
 const record = (
-  { env, now }: Scope,
+  scope: Scope,
   { operation, tenantId, caller, input }: Call,
   key: string,
   more: Pick<Parameters<typeof writeAuditRecord>[2], 'outcome' | 'reason' | 'resource'>,
 ): Promise<void> =>
-  writeAuditRecord(env.AUDIT_BUCKET, callRecordKey(tenantId, operation, key), {
+  writeAuditRecord(scope, callRecordKey(tenantId, operation, key), {
     tenantId,
     action: operation,
     requestedBy: `user/${caller.sub}`,
     requestId: input.requestId ?? caller.tokenId,
     ...more,
-    at: now().toISOString(),
+    at: scope.now().toISOString(),
   });

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { type EnvironmentName, type Permission, type Platform, type TaskContract, Text } from '../shared/contract';
-import { auditRecords, membershipItems, tenantStatus } from '../shared/permissions';
+import { callRecords } from '../shared/names';
+import { membershipItems, tenantStatus } from '../shared/permissions';
 import { RequestId, TenantId } from '../shared/tenant';
 import type { PermissionName } from './catalogue';
 
@@ -68,7 +69,8 @@ export const defineOperationContract = <
 }): OperationContract<Input, Output, Names | CallerEnvironmentName> => ({
   // The engine of the policies alone has 4 MB; more memory is more CPU, for the cold start.
   memoryMiB: 512,
+  records: [callRecords(contract.name)],
   ...contract,
   environment: [...new Set<Names | CallerEnvironmentName>([...CALLER_ENVIRONMENT, ...(environment ?? [])])],
-  permissions: (platform) => [...callerPermissions(platform), ...auditRecords(platform), ...permissions(platform)],
+  permissions: (platform) => [...callerPermissions(platform), ...permissions(platform)],
 });

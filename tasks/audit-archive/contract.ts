@@ -1,18 +1,24 @@
 import * as z from 'zod/mini';
 import { executionArnPattern } from '../shared/arns';
 import { defineContract, type Permission, type Platform, Text } from '../shared/contract';
-import { AUDIT_ROOT, archiveQueueName, UNASSIGNED_AUDIT_ROOT } from '../shared/names';
-import { auditRecords, registryItems } from '../shared/permissions';
+import { AUDIT_ROOT, archiveQueueName, CHAINS, UNASSIGNED_AUDIT_ROOT } from '../shared/names';
+import { auditKey, registryItems } from '../shared/permissions';
 
 /** What archiving one execution, and extending a chain, needs. */
 const archiving = (platform: Platform): readonly Permission[] => [
   registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
-  ...auditRecords(platform),
   {
     actions: ['s3:PutObject'],
-    resources: [`${platform.auditBucketArn}/${UNASSIGNED_AUDIT_ROOT}*`],
-    wildcardReason: 'Executions whose input names no tenant; the keys hold their names.',
+    resources: [
+      `${platform.auditBucketArn}/${CHAINS}`,
+      ...[AUDIT_ROOT, UNASSIGNED_AUDIT_ROOT].map(
+        (root) => `${platform.auditBucketArn}/${root}*/history-redrive-*.json.gz`,
+      ),
+    ],
+    wildcardReason:
+      'Histories of executions of every tenant, and of those whose input names none, and the tenants’ chains; Object Lock keeps each version, so none can be replaced.',
   },
+  auditKey(platform),
   {
     actions: ['s3:GetObjectVersion'],
     resources: [`${platform.auditBucketArn}/${AUDIT_ROOT}*`, `${platform.auditBucketArn}/${UNASSIGNED_AUDIT_ROOT}*`],

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import { defineContract, type Permission, type Platform, Provisioned, TaskInput, Text } from '../shared/contract';
-import { auditLogGroupName } from '../shared/names';
+import { AUDIT_ROOT, auditLogGroupName } from '../shared/names';
 import { registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
@@ -19,12 +19,14 @@ const logGroups = ({ app, partition, region, account }: Platform, actions: reado
 export const provisionAuditLog = defineContract({
   name: 'provision-audit-log',
   stateName: 'Provision audit log',
-  repeatable: 'The log group name is unique; key, retention and tags are set again on every run.',
+  repeatable: 'The log group name is unique; key, retention and tags are set, and records logged, again on every run.',
   entry: 'audit-log/provision',
   input: TaskInput,
   output: Provisioned,
   resource: AUDIT_LOG,
   fence: ONBOARDING_STATUSES,
+  // Hundreds of records, of a tenant that was replayed often.
+  timeoutSeconds: 60,
   environment: ['AUDIT_KEY_ARN', 'AUDIT_RETENTION_DAYS', 'AUDIT_DELETION_PROTECTION'],
   permissions: (platform) => [
     logGroups(platform, [
@@ -34,6 +36,16 @@ export const provisionAuditLog = defineContract({
       'logs:TagResource',
       'logs:PutLogGroupDeletionProtection',
     ]),
+    {
+      actions: ['s3:GetObject'],
+      resources: [`${platform.auditBucketArn}/${AUDIT_ROOT}*.json`],
+      wildcardReason: 'What other steps of any tenant have recorded before there was a log group; it holds ids only.',
+    },
+    {
+      actions: ['s3:ListBucket'],
+      resources: [platform.auditBucketArn],
+      conditions: { StringLike: { 's3:prefix': `${AUDIT_ROOT}*` } },
+    },
   ],
 });
 
@@ -58,13 +70,7 @@ export const sealAuditLog = defineContract({
   input: TaskInput,
   output: z.strictObject({ physicalId: Text, sha256: z.string().check(z.length(64)) }),
   fence: PURGE_STATUSES,
+  records: ['evidence-of-deletion/*.json'],
   environment: [],
-  permissions: (platform) => [
-    registryItems(platform, ['dynamodb:Query', 'dynamodb:UpdateItem']),
-    {
-      actions: ['s3:GetObject'],
-      resources: [`${platform.auditBucketArn}/audit/*/evidence-of-deletion/*`],
-      wildcardReason: 'Evidence of deletion of every tenant, to read back what an earlier attempt wrote.',
-    },
-  ],
+  permissions: (platform) => [registryItems(platform, ['dynamodb:Query', 'dynamodb:UpdateItem'])],
 });

@@ -1,14 +1,10 @@
-import { GetObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { REPEATABLE } from '../shared/clients';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { sha256Hex } from '../shared/digest';
 import { PurgeNotAllowedError, StaleExecutionError } from '../shared/errors';
-import { auditPrefix, canonicalJson, executionNameOf } from '../shared/names';
-import { writeOnce } from '../shared/write-once';
+import { canonicalJson, evidenceKey as evidenceKeyOf, executionNameOf } from '../shared/names';
+import { whatIsWritten } from '../shared/write-once';
 import { AUDIT_LOG, sealAuditLog as contract } from './contract';
-
-const s3 = new S3Client(REPEATABLE);
 
 /**
  * Writes the evidence of deletion, once, and only over a proof that this execution's generation has brought: what existed, what was destroyed when and by which execution, the zero hits of
@@ -65,8 +61,17 @@ export async function sealAuditLog(
     ...parts,
     hashes,
   });
-  const evidenceKey = `${auditPrefix(tenantId)}evidence-of-deletion/${requestId}.json`;
-  const evidenceSha256 = sha256Hex(await whatIsWritten(env.AUDIT_BUCKET, evidenceKey, manifest));
+  const evidenceKey = evidenceKeyOf(tenantId, requestId);
+  // Of what an earlier attempt wrote, if one did: that is the evidence.
+  const evidenceSha256 = sha256Hex(
+    await whatIsWritten({
+      Bucket: env.AUDIT_BUCKET,
+      Key: evidenceKey,
+      Body: manifest,
+      ContentType: 'application/json',
+      Metadata: { sha256: sha256Hex(manifest) },
+    }),
+  );
   const noted = await registry.update(
     { tenantId, item: 'STATE' },
     { evidence: { key: evidenceKey, sha256: evidenceSha256 } },
@@ -75,14 +80,6 @@ export async function sealAuditLog(
   if (!noted)
     throw new StaleExecutionError(`tenant ${tenantId}: a newer execution took over while the evidence was written`);
   return { physicalId: `${env.AUDIT_BUCKET}/${evidenceKey}`, sha256: evidenceSha256 };
-}
-
-/** What stands under the key in the end: ours, or what an earlier attempt wrote, whose hash then counts. */
-async function whatIsWritten(Bucket: string, Key: string, Body: string): Promise<string> {
-  const Metadata = { sha256: sha256Hex(Body) };
-  if (await writeOnce({ Bucket, Key, Body, ContentType: 'application/json', Metadata })) return Body;
-  const { Body: stored } = await s3.send(new GetObjectCommand({ Bucket, Key }));
-  return (await stored?.transformToString()) ?? '';
 }
 
 export const handler = defineStep(contract, sealAuditLog);

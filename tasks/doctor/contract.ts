@@ -7,7 +7,7 @@ import { TEARDOWN, TENANT_RESOURCES } from '../resources';
 import { executionArnPattern } from '../shared/arns';
 import { Arn, defineContract, type EnvironmentName, type Permission, type Platform, Text } from '../shared/contract';
 import { DOCTOR_PREFIX } from '../shared/names';
-import { auditKey, auditRecords, registryByStatus, registryItems } from '../shared/permissions';
+import { auditKey, registryByStatus, registryItems } from '../shared/permissions';
 import { RequestId, TenantId } from '../shared/tenant';
 import { listPrefixesPermissions } from '../storage-prefix/contract';
 import { listGroupsPermissions, verifyBlockedUsersPermissions } from '../user-group/contract';
@@ -161,13 +161,13 @@ export const retireOrphanedKey = defineContract({
   input: RetireOrphanedKey,
   output: z.strictObject({ keyArn: Arn, tenantId: TenantId, deletionDate: Text }),
   timeoutSeconds: 60,
+  records: ['retired-keys/*.json'],
   environment: [],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:Query']),
     executions(platform),
     ...examineKeyPermissions(platform),
     ...retireKeyPermissions(platform),
-    ...auditRecords(platform),
   ],
 });
 

@@ -6,7 +6,7 @@ import { writeAuditRecord } from '../shared/audit';
 import { isNamed } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { ResourceConflictError } from '../shared/errors';
-import { auditPrefix } from '../shared/names';
+import { retiredKeyRecordKey } from '../shared/names';
 import { retireOrphanedKey as contract } from './contract';
 
 /** The longest window that KMS has: until its end the deletion can be cancelled [API_ScheduleKeyDeletion]. */
@@ -20,11 +20,11 @@ export async function retireOrphanedKey(
   { keyArn, requestId, requestedBy }: z.output<typeof contract.input>,
   scope: TaskScope<never>,
 ) {
-  const { env, now } = scope;
+  const { now } = scope;
   const tenantId = await assertOrphan(keyArn, scope);
   const deletionDate = (await describeKey(keyArn))?.DeletionDate ?? (await retire(keyArn, scope));
   const keyId = keyArn.slice(keyArn.lastIndexOf('/') + 1);
-  await writeAuditRecord(env.AUDIT_BUCKET, `${auditPrefix(tenantId)}retired-keys/${keyId}.json`, {
+  await writeAuditRecord(scope, retiredKeyRecordKey(tenantId, keyId), {
     tenantId,
     action: contract.name,
     requestedBy,

@@ -102,6 +102,8 @@ export const suspendEncryptionKey = defineContract({
   readsLedger: true,
   fence: [...HOLD_STATUSES, ...PURGE_STATUSES],
   timeoutSeconds: 120,
+  // During the purge, once nothing needs the key any more.
+  furtherStates: ['Disable encryption key for good'],
   environment: [],
   permissions: (platform) => [SEARCH, LOOK, ourKeys(platform, ['kms:DisableKey'])],
 });

@@ -16,6 +16,7 @@ import { payloadHash, requestRecordKey, STOPPED_BY_APP } from '../shared/names';
 import type { OperationRecord, TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { changeHold as contract } from './offboarding-contract';
+import { auditRefusal } from './requests/refusal';
 import { assertSamePayload, OTHER_PAYLOAD } from './requests/request';
 import { startSuccessor } from './successor';
 
@@ -24,10 +25,14 @@ type Scope = TaskScope<(typeof contract.environment)[number]>;
 
 /**
  * Changes what holds a purge back: the end of the hold, a legal hold, the second principal's approval. Every change is
- * written on the condition that nothing else has happened to the tenant meanwhile, and audited.
+ * written on the condition that nothing else has happened to the tenant meanwhile, and audited; so is a refusal.
  */
 export async function changeHold(change: Change, scope: Scope) {
-  const { registry, env, now } = scope;
+  return auditRefusal(change, change.change, scope, () => makeChange(change, scope));
+}
+
+async function makeChange(change: Change, scope: Scope) {
+  const { registry, now } = scope;
   const { tenantId, requestId, requestedBy } = change;
   const state = await registry.getState(tenantId);
   if (state === undefined) throw new TenantNotRequestedError(`tenant ${tenantId}: no request is recorded for it`);
@@ -71,7 +76,7 @@ export async function changeHold(change: Change, scope: Scope) {
     throw new TransientError(
       `tenant ${tenantId}: its status or hold changed while the hold was changed; send the change again`,
     );
-  await writeAuditRecord(env.AUDIT_BUCKET, requestRecordKey(tenantId, requestId), {
+  await writeAuditRecord(scope, requestRecordKey(tenantId, requestId), {
     tenantId,
     action: change.change,
     requestedBy,

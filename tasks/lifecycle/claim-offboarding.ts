@@ -1,4 +1,5 @@
 import type { z } from 'zod/mini';
+import { recordStep } from '../shared/audit';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { PurgeNotAllowedError, TenantNotRequestedError, TenantRetiredError } from '../shared/errors';
 import { assertLeaseFree, takeLease } from './lease';
@@ -10,9 +11,10 @@ import { claimOffboarding as contract, HAND_OVER_AFTER_MS } from './offboarding-
  * that later claims (a redrive, a successor) keep.
  */
 export async function claimOffboarding(
-  { request: { tenantId, requestId }, executionArn }: z.output<typeof contract.input>,
-  { env, registry, now }: TaskScope<(typeof contract.environment)[number]>,
+  { request: { tenantId, requestId }, executionArn, step }: z.output<typeof contract.input>,
+  scope: TaskScope<(typeof contract.environment)[number]>,
 ) {
+  const { env, registry, now } = scope;
   const state = await registry.getState(tenantId);
   const operation = state && (await registry.getOperation(tenantId, requestId));
   if (state === undefined || operation?.operation !== 'offboard') {
@@ -36,6 +38,7 @@ export async function claimOffboarding(
     lastFailure: undefined,
   };
   const generation = await takeLease(registry, state, executionArn, claimed, now());
+  await recordStep(scope, contract, { tenantId, requestId, executionArn, step }, operation);
   const lastLook = now().getTime() + HAND_OVER_AFTER_MS;
   const sleepUntil = new Date(Math.min(Date.parse(holdUntil), lastLook)).toISOString();
   return { tenantId, requestId, generation, tier: state.tier, holdUntil: sleepUntil };

@@ -7,10 +7,8 @@ import { claimPurge as contract } from './offboarding-contract';
  * The point of no return, in one conditional write: hold over, no legal hold, approved where the stage asks for it, and
  * this generation still the tenant's. A cancellation is a write to the same item, so one of the two comes first.
  */
-export async function claimPurge(
-  input: TaskInput,
-  { env, registry, state, now }: FencedScope<(typeof contract.environment)[number]>,
-) {
+export async function claimPurge(input: TaskInput, scope: FencedScope<(typeof contract.environment)[number]>) {
+  const { env, registry, state, now } = scope;
   const { tenantId, generation } = input;
   const at = now().toISOString();
   const started = await registry.update(
@@ -27,7 +25,7 @@ export async function claimPurge(
   );
   if (started) return { purgeStartedAt: state.purgeStartedAt ?? at };
   const current = (await registry.getState(tenantId)) ?? state;
-  await assertNoLegalHold(contract, input, current, { env, now });
+  await assertNoLegalHold(contract, input, current, scope);
   throw new PurgeNotAllowedError(
     `tenant ${tenantId}: hold until ${current.holdUntil ?? '(none)'}, approval ${current.purgeApproval?.at ?? 'missing'}, generation ${current.generation}`,
   );

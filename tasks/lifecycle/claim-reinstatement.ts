@@ -1,5 +1,6 @@
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
 import type { z } from 'zod/mini';
+import { recordStep } from '../shared/audit';
 import { isNamed } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { PurgeNotAllowedError, TenantNotRequestedError } from '../shared/errors';
@@ -15,9 +16,10 @@ import { claimReinstatement as contract } from './offboarding-contract';
  * generation is what makes the offboarding harmless: stopped or not, redriven or not, it is stale.
  */
 export async function claimReinstatement(
-  { request: { tenantId, requestId }, executionArn }: z.output<typeof contract.input>,
-  { registry, now }: TaskScope<never>,
+  { request: { tenantId, requestId }, executionArn, step }: z.output<typeof contract.input>,
+  scope: TaskScope<never>,
 ) {
+  const { registry, now } = scope;
   const state = await registry.getState(tenantId);
   const operation = state && (await registry.getOperation(tenantId, requestId));
   if (state === undefined || operation?.operation !== 'reinstate') {
@@ -43,6 +45,7 @@ export async function claimReinstatement(
   };
   const generation = await takeLease(registry, state, executionArn, claimed, now());
   if (superseded !== undefined) await stop(superseded, tenantId);
+  await recordStep(scope, contract, { tenantId, requestId, executionArn, step }, operation);
   return { tenantId, requestId, generation, tier: state.tier };
 }
 

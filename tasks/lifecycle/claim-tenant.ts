@@ -1,4 +1,5 @@
 import type { z } from 'zod/mini';
+import { recordStep } from '../shared/audit';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { TenantNotRequestedError, TenantRetiredError } from '../shared/errors';
 import { RETIRED_STATUSES } from '../shared/tenant';
@@ -10,9 +11,10 @@ import { assertLeaseFree, takeLease } from './lease';
  * resource, which is how drift is repaired.
  */
 export async function claimTenant(
-  { request: { tenantId, requestId }, executionArn }: z.output<typeof contract.input>,
-  { registry, now }: TaskScope<never>,
+  { request: { tenantId, requestId }, executionArn, step }: z.output<typeof contract.input>,
+  scope: TaskScope<never>,
 ) {
+  const { registry, now } = scope;
   const state = await registry.getState(tenantId);
   const operation = state && (await registry.getOperation(tenantId, requestId));
   if (state === undefined || operation?.operation !== 'onboard') {
@@ -27,6 +29,7 @@ export async function claimTenant(
     requestedBy: operation.requestedBy,
   };
   const generation = await takeLease(registry, state, executionArn, claimed, now());
+  await recordStep(scope, contract, { tenantId, requestId, executionArn, step }, operation);
   return { tenantId, requestId, generation, tier: state.tier };
 }
 

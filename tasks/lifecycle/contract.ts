@@ -10,7 +10,8 @@ import {
   type Platform,
   TaskInput,
 } from '../shared/contract';
-import { auditRecords, registryItems } from '../shared/permissions';
+import { REQUEST_RECORDS } from '../shared/names';
+import { registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
 import { ClaimInput, HoldSeconds, oneOf, Principal, Reason } from './inputs';
 
@@ -105,6 +106,7 @@ export const requestOperation = defineContract({
     /** Of a tenant that is gone. */
     tombstone: z.optional(z.record(z.string(), z.string())),
   }),
+  records: [REQUEST_RECORDS],
   environment: [
     'ONBOARD_STATE_MACHINE_ARN',
     'OFFBOARD_STATE_MACHINE_ARN',
@@ -114,7 +116,6 @@ export const requestOperation = defineContract({
   ],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
-    ...auditRecords(platform),
     {
       actions: ['states:StartExecution'],
       resources: [platform.onboardStateMachineArn, platform.offboardStateMachineArn, platform.reinstateStateMachineArn],
@@ -136,6 +137,7 @@ export const claimTenant = defineContract({
     generation: Generation,
     tier: Tier,
   }),
+  recordsStep: true,
   environment: [],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
@@ -206,6 +208,7 @@ export const recordOutcome = defineContract({
     }),
   }),
   output: z.strictObject({ recorded: z.boolean() }),
+  records: ['failure-redrive-*.json'],
   environment: [],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),

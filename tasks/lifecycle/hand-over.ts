@@ -1,26 +1,28 @@
+import { recordStep } from '../shared/audit';
 import type { TaskInput } from '../shared/contract';
 import { defineTask, type TaskScope } from '../shared/define-task';
-import { StaleExecutionError } from '../shared/errors';
+import { StaleExecutionError, TenantNotRequestedError } from '../shared/errors';
 import { handOver as contract } from './offboarding-contract';
 import { startSuccessor } from './successor';
 
 /** Gives the lease back and starts the successor, before this execution reaches the age at which AWS ends it. */
-export async function handOver(
-  { tenantId, requestId, generation }: TaskInput,
-  { env, registry }: TaskScope<(typeof contract.environment)[number]>,
-) {
+export async function handOver(input: TaskInput, scope: TaskScope<(typeof contract.environment)[number]>) {
+  const { env, registry } = scope;
+  const { tenantId, requestId, generation } = input;
   const state = await registry.getState(tenantId);
-  // The successor has claimed the tenant already; this is a repeat.
-  if (state !== undefined && state.generation > generation && state.offboarding?.requestId === requestId)
-    return { handedOver: true as const };
-  const released = await registry.update(
-    { tenantId, item: 'STATE' },
-    { leaseOwner: undefined },
-    { expression: '#generation = :generation', names: ['generation'], values: { ':generation': generation } },
-  );
-  if (!released)
-    throw new StaleExecutionError(`tenant ${tenantId}: generation ${generation} is no longer the tenant's`);
-  await startSuccessor(env.OFFBOARD_STATE_MACHINE_ARN, { tenantId, requestId, generation });
+  if (state === undefined) throw new TenantNotRequestedError(`tenant ${tenantId}: no request is recorded for it`);
+  // If the successor has claimed the tenant already, this is a repeat.
+  if (state.generation <= generation || state.offboarding?.requestId !== requestId) {
+    const released = await registry.update(
+      { tenantId, item: 'STATE' },
+      { leaseOwner: undefined },
+      { expression: '#generation = :generation', names: ['generation'], values: { ':generation': generation } },
+    );
+    if (!released)
+      throw new StaleExecutionError(`tenant ${tenantId}: generation ${generation} is no longer the tenant's`);
+    await startSuccessor(env.OFFBOARD_STATE_MACHINE_ARN, { tenantId, requestId, generation });
+  }
+  await recordStep(scope, contract, input, state);
   return { handedOver: true as const };
 }
 

@@ -9,7 +9,8 @@ import {
   type Platform,
   TaskInput,
 } from '../shared/contract';
-import { auditRecords, registryItems } from '../shared/permissions';
+import { REQUEST_RECORDS } from '../shared/names';
+import { registryItems } from '../shared/permissions';
 import { HOLD_STATUSES, PURGE_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
 import { ClaimInput, HoldSeconds, oneOf, Principal, Reason } from './inputs';
 
@@ -46,6 +47,7 @@ export const claimOffboarding = defineContract({
   input: ClaimInput,
   /** `holdUntil` is where the first sleep ends; a longer hold is looked at again there. */
   output: z.extend(Claim, { holdUntil: Instant }),
+  recordsStep: true,
   environment: ['HOLD_DEFAULT_SECONDS'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
@@ -72,6 +74,7 @@ export const handOver = defineContract({
   entry: 'lifecycle/hand-over',
   input: TaskInput,
   output: z.strictObject({ handedOver: z.literal(true) }),
+  recordsStep: true,
   environment: ['OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
@@ -136,6 +139,7 @@ export const claimReinstatement = defineContract({
   entry: 'lifecycle/claim-reinstatement',
   input: ClaimInput,
   output: Claim,
+  recordsStep: true,
   environment: [],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
@@ -187,10 +191,10 @@ export const changeHold = defineContract({
     legalHold: z.boolean(),
     approvedBy: z.optional(z.string()),
   }),
+  records: [REQUEST_RECORDS],
   environment: ['HOLD_MINIMUM_SECONDS', 'OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
-    ...auditRecords(platform),
     executions(platform, ['states:StopExecution']),
     { actions: ['states:StartExecution'], resources: [platform.offboardStateMachineArn] },
   ],

@@ -1,9 +1,11 @@
 import { type DescribeExecutionOutput, GetExecutionHistoryCommand, type HistoryEvent } from '@aws-sdk/client-sfn';
 import type { z } from 'zod/mini';
+import { writeAuditRecord } from '../shared/audit';
 import { redact } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
 import { adviceOn } from '../shared/errors';
 import { describeExecution, idsOf, sfn } from '../shared/executions';
+import { auditRecordKey, STOPPED_BY_APP } from '../shared/names';
 import type { TenantState } from '../shared/registry';
 import type { TenantStatus } from '../shared/tenant';
 import { claimTenant, recordOutcome as contract } from './contract';
@@ -15,10 +17,8 @@ import { claimOffboarding, claimReinstatement } from './offboarding-contract';
  * even take) the lease that nobody else uses. Events come late, twice or out of order, so the execution itself is asked:
  * one that was redriven meanwhile is running again and nothing is recorded.
  */
-export async function recordOutcome(
-  { detail }: z.output<typeof contract.input>,
-  { registry, logger, now }: TaskScope<never>,
-) {
+export async function recordOutcome({ detail }: z.output<typeof contract.input>, scope: TaskScope<never>) {
+  const { registry, logger, now } = scope;
   const execution = await describeExecution(detail.executionArn);
   const ids = idsOf(execution?.input);
   if (execution === undefined || ids === undefined || execution.status === 'RUNNING') {
@@ -60,8 +60,31 @@ export async function recordOutcome(
       values: { ':generation': state.generation, ':status': state.status, ':ended': endedAt },
     },
   );
+  if (recorded && !STOPS.has(failure.error)) {
+    const operation = await registry.getOperation(tenantId, requestId);
+    await writeAuditRecord(
+      scope,
+      auditRecordKey(tenantId, detail.executionArn, `failure redrive ${execution.redriveCount ?? 0}`),
+      {
+        tenantId,
+        action: contract.name,
+        requestedBy: operation?.requestedBy ?? state.requestedBy,
+        requestId,
+        executionArn: detail.executionArn,
+        step: failure.step,
+        outcome: 'FAILED',
+        error: NAME.test(failure.error) ? failure.error : 'Unknown',
+        at: endedAt,
+      },
+    );
+  }
   return { recorded };
 }
+
+/** Executions that the app stops are no failures. */
+const STOPS: ReadonlySet<string> = new Set(Object.values(STOPPED_BY_APP));
+/** Whoever stops an execution by hand may type anything as its error. */
+const NAME = /^[\w.:-]{1,256}$/;
 
 /** The execution holds the lease, or is one of the request that the tenant waits for. */
 const mayConcern = (

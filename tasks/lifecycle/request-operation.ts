@@ -5,6 +5,7 @@ import { HOLD_STATUSES } from '../shared/tenant';
 import { requestOperation as contract } from './contract';
 import { acceptOffboarding } from './requests/offboarding';
 import { acceptOnboarding } from './requests/onboarding';
+import { auditRefusal } from './requests/refusal';
 import { acceptReinstatement } from './requests/reinstatement';
 import { acceptRepair } from './requests/repair';
 import { replayOnce } from './requests/replay';
@@ -21,9 +22,13 @@ import { startOnce } from './requests/start';
 /**
  * The one front door. Records what is asked for (PROFILE), that it is asked for (OPERATION, STATE), and starts the
  * execution. Each write is conditional and each step is repeated harmlessly, so a caller that got no answer simply sends
- * the same request again.
+ * the same request again. What is refused is audited too.
  */
 export async function requestOperation(request: Request, scope: Scope) {
+  return auditRefusal(request, `request-${request.operation}`, scope, () => answerTo(request, scope));
+}
+
+async function answerTo(request: Request, scope: Scope) {
   const { tenantId, requestId } = request;
   const tenant = await scope.registry.getTenant(tenantId);
   if (request.operation === 'replay') return answer(request, scope, await replayOnce(request, tenant, scope));

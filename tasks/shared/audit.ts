@@ -1,5 +1,8 @@
-import { canonicalJson } from './names';
-import { writeOnce } from './write-once';
+import { type AuditLog, logAuditRecords } from './audit-log';
+import type { TaskContract, TaskInput } from './contract';
+import type { TaskScope } from './define-task';
+import { auditRecordKey, canonicalJson } from './names';
+import { whatIsWritten } from './write-once';
 
 /** One effect, as a compliance reader needs it. Ids only. */
 export interface AuditRecord {
@@ -12,7 +15,9 @@ export interface AuditRecord {
   readonly executionArn?: string;
   readonly step?: string;
   readonly resource?: { readonly type: string; readonly physicalId: string };
-  readonly outcome: 'SUCCEEDED' | 'ACCEPTED' | 'REFUSED';
+  readonly outcome: 'SUCCEEDED' | 'ACCEPTED' | 'REFUSED' | 'FAILED';
+  /** Name of the error, of what was refused or failed. */
+  readonly error?: string;
   readonly reason?: string;
   /** ISO 8601: new end of a hold. */
   readonly until?: string;
@@ -20,12 +25,39 @@ export interface AuditRecord {
   readonly at: string;
 }
 
-/** Writes the record once; what an earlier attempt has written stays. */
-export async function writeAuditRecord(bucket: string, key: string, record: AuditRecord): Promise<void> {
-  await writeOnce({
-    Bucket: bucket,
+/** Where records are written: the audit bucket, and the tenant's own log group. */
+export type AuditTrail = AuditLog & Pick<TaskScope<never>, 'env'>;
+
+/**
+ * Writes the record once into the audit bucket; what an earlier attempt has written stays. What stands there then goes into
+ * the tenant's log group too, at least once: an attempt that died between the two is repeated.
+ */
+export async function writeAuditRecord(trail: AuditTrail, key: string, record: AuditRecord): Promise<void> {
+  const body = await whatIsWritten({
+    Bucket: trail.env.AUDIT_BUCKET,
     Key: key,
     Body: canonicalJson({ schemaVersion: 1, ...record }),
     ContentType: 'application/json',
+  });
+  await logAuditRecords(trail, record.tenantId, [{ key, body }]);
+}
+
+/** Records what a step of an execution has done; the same step always writes the same record. */
+export function recordStep(
+  trail: AuditTrail,
+  { name }: Pick<TaskContract, 'name'>,
+  { tenantId, requestId, executionArn, step }: Omit<TaskInput, 'generation'>,
+  { requestedBy, resource }: Pick<AuditRecord, 'requestedBy' | 'resource'>,
+): Promise<void> {
+  return writeAuditRecord(trail, auditRecordKey(tenantId, executionArn, step), {
+    tenantId,
+    action: name,
+    requestedBy,
+    requestId,
+    executionArn,
+    step,
+    ...(resource && { resource }),
+    outcome: 'SUCCEEDED',
+    at: trail.now().toISOString(),
   });
 }

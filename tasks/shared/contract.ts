@@ -145,6 +145,12 @@ export interface TaskContract<
   readonly readsLedger?: boolean;
   /** Statuses in which the task may act; absent for tasks that stand before the fence. */
   readonly fence?: readonly TenantStatus[];
+  /** True for steps before the fence that write the audit record of what they did all the same; behind it every step does. */
+  readonly recordsStep?: true;
+  /** Names of further states with this function behind them. */
+  readonly furtherStates?: readonly string[];
+  /** Audit records that the task writes beside those of its step: how their keys end, as patterns. */
+  readonly records?: readonly string[];
   /** True for tasks that destroy: refused under a legal hold or before the purge has started. */
   readonly destructive?: boolean;
   /** Lambda timeout, seconds. @default 30 */

@@ -3,7 +3,7 @@ import { Metrics } from '@aws-lambda-powertools/metrics';
 import { Tracer } from '@aws-lambda-powertools/tracer';
 import type { Context } from 'aws-lambda';
 import * as z from 'zod/mini';
-import { writeAuditRecord } from './audit';
+import { type AuditTrail, recordStep, writeAuditRecord } from './audit';
 import { mapAwsError, redact } from './aws-errors';
 import {
   BASE_ENVIRONMENT,
@@ -135,17 +135,10 @@ export function defineStep<Output extends z.ZodMiniType, Names extends Environme
     };
     const output = await run(input, { ...scope, state, ledger, assertStillAllowed });
     if (isFinished(output)) {
-      await writeAuditRecord(scope.env.AUDIT_BUCKET, auditRecordKey(input.tenantId, input.executionArn, input.step), {
-        tenantId: input.tenantId,
-        action: contract.name,
+      await recordStep(scope, contract, input, {
         requestedBy: state.requestedBy,
-        requestId: input.requestId,
-        executionArn: input.executionArn,
-        step: input.step,
         ...(contract.resource &&
           hasPhysicalId(output) && { resource: { type: contract.resource, physicalId: output.physicalId } }),
-        outcome: 'SUCCEEDED',
-        at: scope.now().toISOString(),
       });
     }
     return output;
@@ -156,7 +149,7 @@ export function defineStep<Output extends z.ZodMiniType, Names extends Environme
 async function checkFence(
   contract: Pick<TaskContract, 'fence' | 'name' | 'destructive'>,
   input: TaskInput,
-  { registry, env, now }: Pick<TaskScope<never>, 'registry' | 'env' | 'now'>,
+  { registry, ...trail }: AuditTrail & Pick<TaskScope<never>, 'registry'>,
 ): Promise<TenantState> {
   const { tenantId, generation } = input;
   const state = await registry.getState(tenantId);
@@ -169,7 +162,7 @@ async function checkFence(
     );
   }
   if (contract.destructive !== true) return state;
-  await assertNoLegalHold(contract, input, state, { env, now });
+  await assertNoLegalHold(contract, input, state, trail);
   if (state.purgeStartedAt === undefined) {
     throw new PurgeNotAllowedError(`tenant ${tenantId}: its purge has not started, so nothing may ${contract.name}`);
   }
@@ -181,24 +174,22 @@ export async function assertNoLegalHold(
   { name }: Pick<TaskContract, 'name'>,
   { tenantId, requestId, executionArn, step }: TaskInput,
   { legalHold, requestedBy }: TenantState,
-  { env, now }: Pick<TaskScope<never>, 'env' | 'now'>,
+  trail: AuditTrail,
 ): Promise<void> {
   if (legalHold === undefined) return;
-  await writeAuditRecord(
-    env.AUDIT_BUCKET,
-    auditRecordKey(tenantId, executionArn, `${step} refused ${legalHold.since}`),
-    {
-      tenantId,
-      action: name,
-      requestedBy,
-      requestId,
-      executionArn,
-      step,
-      outcome: 'REFUSED',
-      at: now().toISOString(),
-    },
-  );
-  throw new LegalHoldError(`tenant ${tenantId}: a legal hold since ${legalHold.since} forbids to ${name}`);
+  const refusal = new LegalHoldError(`tenant ${tenantId}: a legal hold since ${legalHold.since} forbids to ${name}`);
+  await writeAuditRecord(trail, auditRecordKey(tenantId, executionArn, `${step} refused ${legalHold.since}`), {
+    tenantId,
+    action: name,
+    requestedBy,
+    requestId,
+    executionArn,
+    step,
+    outcome: 'REFUSED',
+    error: refusal.name,
+    at: trail.now().toISOString(),
+  });
+  throw refusal;
 }
 
 const isFinished = (output: unknown): boolean =>

@@ -62,6 +62,8 @@ export const chainPrefix = (tenantId: string): string => `${auditPrefix(tenantId
 /** Of one record of the chain; fixed width, so that keys come in the order of their numbers. @param sequence from 1 */
 export const chainKey = (tenantId: string, sequence: number): string =>
   `${chainPrefix(tenantId)}${String(sequence).padStart(10, '0')}.json`;
+/** Pattern of the records of every tenant's chain. */
+export const CHAINS = `${chainPrefix('*')}*.json`;
 /** Of what was asked for: an accepted request or hold change. */
 export const requestRecordKey = (tenantId: string, requestId: string): string =>
   `${auditPrefix(tenantId)}requests/${requestId}.json`;
@@ -70,6 +72,28 @@ export const requestRecordKey = (tenantId: string, requestId: string): string =>
  */
 export const callRecordKey = (tenantId: string, operation: string, call: string): string =>
   `${auditPrefix(tenantId)}calls/${operation}--${call}.json`;
+/** How their keys end, as a pattern. */
+export const callRecords = (operation: string): string => `calls/${operation}--*.json`;
+/** How their keys end, as a pattern, whatever is recorded about a request. */
+export const REQUEST_RECORDS = 'requests/*.json';
+/**
+ * Of a refused request. One id may be refused to several principals, and for several reasons, before it is accepted.
+ * @param of action, principal and error
+ */
+export const refusalRecordKey = (tenantId: string, requestId: string, ...of: readonly string[]): string =>
+  `${auditPrefix(tenantId)}requests/${requestId}.refused-${sha256Hex(of.join('\n')).slice(0, 16)}.json`;
+/** Whether an audit record lies there; chain, histories and evidence of deletion lie below the same prefix. */
+export const isAuditRecordKey = (tenantId: string, key: string): boolean =>
+  key.startsWith(auditPrefix(tenantId)) &&
+  key.endsWith('.json') &&
+  !key.startsWith(chainPrefix(tenantId)) &&
+  !key.startsWith(`${auditPrefix(tenantId)}evidence-of-deletion/`);
+/** Where the evidence of deletion lies. */
+export const evidenceKey = (tenantId: string, requestId: string): string =>
+  `${auditPrefix(tenantId)}evidence-of-deletion/${requestId}.json`;
+/** Of a key that the doctor retired. @param keyId not its ARN */
+export const retiredKeyRecordKey = (tenantId: string, keyId: string): string =>
+  `${auditPrefix(tenantId)}retired-keys/${keyId}.json`;
 export const keyAlias = (app: App, tenantId: string): string => `alias/${appId(app)}/tenant/${tenantId}`;
 export const vectorIndexName = (tenantId: string): string => `tenant-${tenantId}`;
 export const knowledgeBaseName = (app: App, tenantId: string): string => `${appId(app)}-${tenantId}`;
@@ -77,6 +101,8 @@ export const dataSourceName = (tenantId: string): string => `documents-${tenantI
 export const groupName = (tenantId: string): string => tenantId;
 export const auditLogGroupName = (app: App, tenantId: string): string =>
   `/${app.name}/${app.stage}/tenants/${tenantId}/audit`;
+/** Stream of that group with the audit records. */
+export const AUDIT_LOG_STREAM = 'lifecycle';
 
 /** IAM role of a task. Fixed, because per-tenant key policies name roles by ARN. */
 export const taskRoleName = (app: App, task: string): string => `${appId(app)}-${task}`;
@@ -147,7 +173,13 @@ export function idsInName(executionArn: string): { tenantId: string; requestId: 
 }
 
 /** Folders of the audit prefix that hold something else than an execution's records. */
-const RESERVED_FOLDERS: ReadonlySet<string> = new Set(['calls', 'chain', 'requests', 'evidence-of-deletion']);
+const RESERVED_FOLDERS: ReadonlySet<string> = new Set([
+  'calls',
+  'chain',
+  'requests',
+  'retired-keys',
+  'evidence-of-deletion',
+]);
 
 /** An execution that is started by hand may be named after a reserved folder. */
 function executionFolder(executionArn: string): string {
@@ -158,6 +190,8 @@ function executionFolder(executionArn: string): string {
 /** Where the audit record of one step of one execution lies: the same step always writes the same key. */
 export const auditRecordKey = (tenantId: string, executionArn: string, step: string): string =>
   `${auditPrefix(tenantId)}${executionFolder(executionArn)}/${slug(step)}.json`;
+/** How the keys of a step's records end, as a pattern: of what it did, and of its refusals. */
+export const stepRecords = (step: string): string => `${slug(step)}*.json`;
 
 /**
  * Where the history of an execution lies, as it stood when that attempt ended: each redrive adds to the history, so each

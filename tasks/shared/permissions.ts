@@ -1,5 +1,5 @@
 import type { Permission, Platform } from './contract';
-import { BY_STATUS, BY_TENANT_INDEX } from './names';
+import { AUDIT_LOG_STREAM, AUDIT_ROOT, auditLogGroupName, BY_STATUS, BY_TENANT_INDEX } from './names';
 import { STATUSES } from './tenant';
 
 /** Items of a table, by partition; the Null condition rules out calls that name no key, such as scans. */
@@ -55,20 +55,30 @@ export const membershipItems = (
 export const membershipsByTenant = ({ membershipTableArn }: Pick<Platform, 'membershipTableArn'>): Permission =>
   itemsOf([membershipTableArn, `${membershipTableArn}/index/${BY_TENANT_INDEX}`], ['dynamodb:Query'], ['TENANT#*']);
 
-/** Writing audit records: new objects under the audit prefix, encrypted with the audit key. */
-export const auditRecords = ({ auditBucketArn, auditKeyArn, region }: Platform): readonly Permission[] => [
-  {
-    actions: ['s3:PutObject'],
-    resources: [`${auditBucketArn}/audit/*`],
-    wildcardReason:
-      'Audit records of every tenant, one key per step; Object Lock keeps each version, so none can be replaced.',
-  },
-  auditKey({ auditKeyArn, region }),
-];
-
 /** S3 uses the audit bucket's key in the name of whoever reads or writes an object there. */
 export const auditKey = ({ auditKeyArn, region }: Pick<Platform, 'auditKeyArn' | 'region'>): Permission => ({
   actions: ['kms:GenerateDataKey', 'kms:Decrypt'],
   resources: [auditKeyArn],
   conditions: { StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` } },
 });
+
+/**
+ * Writing audit records: into the audit bucket, and what stands there into the tenant's log group.
+ * @param keys how they end, as patterns
+ */
+export const auditRecords = (platform: Platform, keys: readonly string[]): readonly Permission[] => [
+  {
+    actions: ['s3:PutObject', 's3:GetObject'],
+    resources: keys.map((key) => `${platform.auditBucketArn}/${AUDIT_ROOT}*/${key}`),
+    wildcardReason:
+      'The task’s own audit records, of any tenant and execution; one that an earlier attempt has written is read to be logged as it stands. Object Lock keeps each version, so none can be replaced.',
+  },
+  auditKey(platform),
+  {
+    actions: ['logs:PutLogEvents', 'logs:CreateLogStream'],
+    resources: [
+      `arn:${platform.partition}:logs:${platform.region}:${platform.account}:log-group:${auditLogGroupName(platform.app, '*')}:log-stream:${AUDIT_LOG_STREAM}`,
+    ],
+    wildcardReason: 'The one stream of audit records in the log group of every tenant of this app and stage.',
+  },
+];

@@ -20,6 +20,59 @@ afterEach(() => app().faults.clear());
 const ofArchiver = { functionName: functionName('archive-execution') } as const;
 const refused = { kind: 'error', code: 'AccessDenied', status: 403 } as const;
 
+describe('the audit bucket', () => {
+  const ROLES = 'arn:aws:iam::000000000000:role/';
+  /** What IAM says to a put by that role; undefined: it may. */
+  const refusal = (roleName: string, key: string): string | undefined => {
+    const call = {
+      service: 's3',
+      operation: 'PutObject',
+      input: { Bucket: app().output('AuditBucketName'), Key: key },
+      caller: { accessKeyId: 'of-the-test', roleArn: `${ROLES}${roleName}` },
+      requestId: 'put-1',
+    };
+    try {
+      app().iam.authorize(call);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const CHAINED = 'audit/acme/chain/0000000002.json';
+  const recordOf = (step: string) => `audit/acme/onboard--acme--request-1/${step}.json`;
+
+  it('takes chains from the archive alone, and from a task only its own records', () => {
+    expect(refusal(functionName('archive-execution'), CHAINED)).toBeUndefined();
+    expect(refusal(functionName('reconcile-archive'), CHAINED)).toBeUndefined();
+    expect(refusal(functionName('provision-user-group'), CHAINED)).toMatch('explicit deny in a resource-based policy');
+    expect(refusal(functionName('provision-user-group'), recordOf('provision-user-group'))).toBeUndefined();
+    expect(refusal(functionName('provision-user-group'), recordOf('activate-tenant'))).toMatch(
+      'no identity-based policy allows',
+    );
+    expect(refusal(functionName('archive-execution'), recordOf('activate-tenant'))).toMatch(
+      'no identity-based policy allows',
+    );
+  });
+
+  it('takes nothing from a role that may do everything else', () => {
+    const everything = {
+      Version: '2012-10-17',
+      Statement: { Effect: 'Allow', Action: '*', Resource: '*' },
+    };
+    const name = 'wide-open';
+    const arn = `${ROLES}${name}`;
+    const trust = {
+      Version: '2012-10-17',
+      Statement: { Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' },
+    };
+    app().directory.addRole({ arn, name, trust, policies: { everything } });
+
+    for (const key of [CHAINED, recordOf('activate-tenant'), 'audit/acme/requests/x.json', 'audit-unassigned/x.json'])
+      expect(refusal(name, key)).toMatch('explicit deny in a resource-based policy');
+    expect(refusal(name, 'elsewhere/x.json')).toBeUndefined();
+  });
+});
+
 describe('an execution that has ended', () => {
   it('is archived with its whole history, hashed, locked, and chained', async () => {
     const { executionArn, redriveCount } = await onboardToTheEnd(app(), aRequest({ tenantId: 'archived' }));

@@ -21,6 +21,7 @@ import * as recordOutcome from '../../tasks/lifecycle/record-outcome';
 import * as requestOperation from '../../tasks/lifecycle/request-operation';
 import type { TenantState } from '../../tasks/shared/registry';
 import { STATUSES, type TenantStatus } from '../../tasks/shared/tenant';
+import { serveAuditLog } from '../support/audit-log';
 import {
   aContext,
   aHeldTenant,
@@ -39,6 +40,7 @@ import { serveTables, type Tables } from '../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const sfn = mockClient(SFNClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 
 const REQUEST = { onboard: 'request-1', offboard: 'request-2', reinstate: 'request-3' } as const;

@@ -95,6 +95,24 @@ describe('the data stack', () => {
     });
   });
 
+  it('lets tasks that record what they do write the audit trail, only the archive write chains, and nobody else', () => {
+    const policies = propertiesOf(aStage('dev'), 'AWS::S3::BucketPolicy').flatMap(
+      ([, { PolicyDocument }]) => (PolicyDocument as { Statement: (Statement & { Sid?: string })[] }).Statement,
+    );
+    const writers = (sid: string) => {
+      const statement = policies.find(({ Sid }) => Sid === sid);
+      expect(statement).toMatchObject({ Effect: 'Deny', Principal: { AWS: '*' }, Action: 's3:PutObject' });
+      const roles = JSON.stringify(statement?.Condition?.['ArnNotEquals']).match(/role\/tenant-lifecycle-dev-[a-z-]+/g);
+      return roles?.map((role) => role.replace('role/tenant-lifecycle-dev-', ''));
+    };
+
+    expect(writers('OnlyTheArchiveWritesChains')).toEqual(['archive-execution', 'reconcile-archive']);
+    expect(writers('OnlyTasksWriteTheAuditTrail')).toEqual(
+      expect.arrayContaining(['claim-tenant', 'seal-audit-log', 'record-outcome', 'archive-execution']),
+    );
+    expect(writers('OnlyTasksWriteTheAuditTrail')).not.toContain('examine-tenant');
+  });
+
   it('lets CloudWatch Logs use the audit key for the tenants’ audit log groups of this stage only', () => {
     aStage('dev').data.hasResourceProperties('AWS::KMS::Key', {
       KeyPolicy: {

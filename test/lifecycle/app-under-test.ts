@@ -178,10 +178,22 @@ export async function everythingOf(sandbox: Sandbox, tenantId: string) {
       enabled,
     })),
     invitations: pool.messages.filter(({ username }) => users.some((user) => user.username === username)).length,
-    auditLog: log && { retention: log.retentionInDays, key: log.kmsKeyId, tags: [...log.tags] },
+    auditLog: log && {
+      retention: log.retentionInDays,
+      key: log.kmsKeyId,
+      tags: [...log.tags],
+      records: loggedRecords(sandbox, tenantId),
+    },
   };
   bedrock.destroy();
   return everything;
+}
+
+/** Of the tenant's log group, by key; a record may be logged more than once, and is the same each time. */
+export function loggedRecords({ services }: Sandbox, tenantId: string): readonly { readonly key: string }[] {
+  const messages = new Set(services.logs.lines(auditLogGroupName(APP, tenantId)));
+  const records = [...messages].map((message) => JSON.parse(message) as { readonly key: string });
+  return records.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 function keyBehind({ services }: Sandbox, alias: string): string | undefined {
@@ -195,17 +207,18 @@ function keyBehind({ services }: Sandbox, alias: string): string | undefined {
 
 /**
  * The same for every tenant of a tier that was onboarded by one request: times, generated ids and the tenant's id are replaced.
- * @param without what tells by which way the tenant came there
+ * @param without what tells by which way the tenant came there; `audit` stands for what is logged of it, too
  */
 export async function endStateOf(
   sandbox: Sandbox,
   tenantId: string,
   without: readonly ('registry' | 'audit')[] = [],
 ): Promise<string[]> {
-  const everything = await everythingOf(sandbox, tenantId);
+  const everything = withoutFailures(await everythingOf(sandbox, tenantId));
   const compared = Object.entries(everything).filter(([name]) => !without.some((left) => left === name));
   // Sorted, because the order of an item's attributes is that in which they were first written.
   const sorted = JSON.parse(canonicalJson(Object.fromEntries(compared)));
+  if (without.includes('audit')) delete sorted.auditLog?.records;
   let text = JSON.stringify(sorted, undefined, 1).replaceAll(tenantId, '<tenant>');
   // By the ledger, because of a tenant that is gone nothing else is left to tell it.
   const ledgered = everything.registry.find(({ sk }) => sk === 'RESOURCE#knowledge-base')?.['physicalId'];
@@ -217,6 +230,16 @@ export async function endStateOf(
     .replace(/\b\d{13}\b/g, '<milliseconds>')
     .replace(/\b[0-9a-f]{64}\b/g, '<hash>')
     .split('\n');
+}
+
+/** How often it failed on the way is no part of where a tenant ends. */
+function withoutFailures({ audit, auditLog, ...rest }: Awaited<ReturnType<typeof everythingOf>>) {
+  const isFailure = ({ key }: { readonly key: string }) => /\/failure-redrive-\d+\.json$/.test(key);
+  return {
+    ...rest,
+    audit: audit.filter((object) => !isFailure(object)),
+    auditLog: auditLog && { ...auditLog, records: auditLog.records.filter((record) => !isFailure(record)) },
+  };
 }
 
 /** Lines that only one of the two has. */

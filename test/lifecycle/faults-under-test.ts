@@ -45,6 +45,9 @@ export const onboarding: Journey = {
   endStateOf,
 };
 
+/** How many records it finds, and reads, depends on how far the branches beside it are: its first read stands for all. */
+const LOGGER = functionName('provision-audit-log');
+
 export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Promise<Undisturbed> {
   const tenantId = 'undisturbed';
   await journey.prepare?.(sandbox, tenantId);
@@ -56,6 +59,7 @@ export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Pro
     if (caller === undefined) continue;
     const same = (site: Site) =>
       site.functionName === caller && site.service === service && site.operation === operation;
+    if (caller === LOGGER && operation === 'GetObject' && sites.some(same)) continue;
     sites.push({
       functionName: caller,
       service,

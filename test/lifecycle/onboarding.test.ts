@@ -89,9 +89,7 @@ describe('an onboarding', () => {
       .machines.history(executionArn, { maxResults: 1000 })
       .items.filter(({ type }) => type === 'TaskStateExited')
       .map(({ stateExitedEventDetails }) => stateExitedEventDetails?.name?.toLowerCase().replaceAll(' ', '-'));
-    const files = new Set(
-      steps.filter((step) => step !== 'claim-tenant').map((step) => `onboard--audited--request-1/${step}`),
-    );
+    const files = new Set(steps.map((step) => `onboard--audited--request-1/${step}`));
     expect(audit.map(({ key }) => key.replace(/^audit\/audited\/(.*)\.json$/, '$1')).sort()).toEqual(
       [...files, 'requests/request-1'].sort(),
     );
@@ -138,7 +136,7 @@ describe('a request that was made before', () => {
     ['e-mail address', { adminEmail: 'somebody@else.example' }],
     ['tier', { tier: 'standard' }],
   ] as const)('is a conflict when it has another %s', async (_what, changes) => {
-    const before = await everythingOf(app(), 'repeated');
+    const { audit: _earlier, auditLog: _log, ...before } = await everythingOf(app(), 'repeated');
 
     const refused = onboard(app(), { ...request, ...changes });
 
@@ -146,7 +144,13 @@ describe('a request that was made before', () => {
       errorType: 'RequestConflictError',
       errorMessage: expect.stringContaining('request-1'),
     });
-    expect(await everythingOf(app(), 'repeated')).toEqual(before);
+    const { audit, auditLog: _more, ...after } = await everythingOf(app(), 'repeated');
+    expect(after).toEqual(before);
+    // One record, of however many refusals for that reason.
+    const refusals = audit.filter(({ key }) => key.startsWith('audit/repeated/requests/request-1.refused-'));
+    expect(refusals.map(({ versions }) => versions.map(({ body }) => JSON.parse(body ?? '')))).toEqual([
+      [expect.objectContaining({ outcome: 'REFUSED', error: 'RequestConflictError', requestId: 'request-1' })],
+    ]);
   });
 
   it('is already active under another id, and nothing is started', async () => {
@@ -244,12 +248,12 @@ describe('the machine started by hand', () => {
 describe('"New execution" with the input of an earlier one', () => {
   it('converges an ACTIVE tenant and makes nothing new', async () => {
     const first = await onboardToTheEnd(app(), aRequest({ tenantId: 'converged', tier: 'premium' }));
-    const { registry: _before, audit: _records, ...before } = await everythingOf(app(), 'converged');
+    const { registry: _before, audit: _records, auditLog: _log, ...before } = await everythingOf(app(), 'converged');
 
     const end = await startByHand(app(), JSON.parse(first.input), 'by-hand-1');
 
     expect(end.status).toBe('SUCCEEDED');
-    const { registry: _after, audit: _more, ...after } = await everythingOf(app(), 'converged');
+    const { registry: _after, audit: _more, auditLog: _grown, ...after } = await everythingOf(app(), 'converged');
     expect(after).toEqual(before);
     expect(await stateOf(app(), 'converged')).toMatchObject({ status: 'ACTIVE', generation: 2 });
     expect(await irregularities(app())).toEqual(CLEAN);

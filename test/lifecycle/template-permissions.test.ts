@@ -214,7 +214,11 @@ function unusedGrants(): Grant[] {
     [keyArn('data'), 'table keys'],
     [keyArn('audit'), 'audit key'],
   ]);
-  const kindOf = (resource: string) => kinds.get(resource) ?? (resource.endsWith(':key/*') ? 'tenant keys' : resource);
+  const records = new RegExp(`^arn:aws:s3:::${app().output('AuditBucketName')}/audit/.+\\.json$`);
+  const kindOf = (resource: string) => {
+    if (resource.endsWith(':key/*')) return 'tenant keys';
+    return kinds.get(resource) ?? (records.test(resource) ? 'audit records' : resource);
+  };
   return app()
     .iam.unusedGrants()
     .map(({ role, action, resources }) => ({

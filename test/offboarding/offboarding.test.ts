@@ -1,10 +1,12 @@
 import { takeInventory } from '../../sandbox/inventory';
 import { invokeFrontDoor, offboard, onboard, onboardToTheEnd, reinstate, toTheEnd } from '../../sandbox/requests';
-import { auditLogGroupName } from '../../tasks/shared/names';
+import { auditLogGroupName, isAuditRecordKey } from '../../tasks/shared/names';
 import {
   APP,
   aRequest,
+  everythingOf,
   functionName,
+  loggedRecords,
   redriveToTheEnd,
   registryItem,
   registryItems,
@@ -84,6 +86,24 @@ describe('an offboarding with a hold of 30 days', () => {
     expect(keyStates(app(), 'acme')).toEqual(['PendingDeletion']);
     expect(app().services.logs.group(auditLogGroupName(APP, 'acme'))).toBeDefined();
     expect(JSON.parse(await dataOf(app(), 'acme'))).toEqual({ items: [], objects: [], index: [], knowledgeBases: [] });
+  });
+
+  it('has logged every audit record of onboarding and offboarding, each as it stands in the bucket', async () => {
+    const { audit } = await everythingOf(app(), 'acme');
+    const records = audit.filter(({ key }) => isAuditRecordKey('acme', key));
+
+    expect(records.map(({ key }) => key)).toEqual(
+      expect.arrayContaining([
+        'audit/acme/onboard--acme--request-1/claim-tenant.json',
+        'audit/acme/onboard--acme--request-1/provision-encryption-key.json',
+        'audit/acme/offboard--acme--leave-1/claim-offboarding.json',
+        'audit/acme/offboard--acme--leave-1/close-tenant.json',
+        'audit/acme/requests/leave-1.json',
+      ]),
+    );
+    expect(loggedRecords(app(), 'acme')).toEqual(
+      records.map(({ key, versions }) => ({ ...JSON.parse(versions[0]?.body ?? ''), key })),
+    );
   });
 
   it('leaves a tombstone, and evidence whose hash it holds', async () => {

@@ -135,7 +135,16 @@ export function serveAuditBucket(s3: AwsStub<any, any, any> & AwsStub<any, any, 
       ...(IsTruncated && { NextKeyMarker: last?.Key, NextVersionIdMarker: last?.VersionId }),
     };
   });
-  s3.on(ListObjectsV2Command).callsFake(({ Prefix = '', Delimiter = '/' }) => {
+  s3.on(ListObjectsV2Command).callsFake(({ Prefix = '', Delimiter, ContinuationToken }) => {
+    if (Delimiter === undefined) {
+      const all = bucket.keys(Prefix);
+      const start = Number(ContinuationToken ?? 0);
+      const next = start + bucket.pageSize;
+      return {
+        Contents: all.slice(start, next).map((Key) => ({ Key })),
+        ...(next < all.length && { IsTruncated: true, NextContinuationToken: String(next) }),
+      };
+    }
     const folders = new Set(
       bucket.keys(Prefix).map((key) => key.slice(0, key.indexOf(Delimiter, Prefix.length) + Delimiter.length)),
     );

@@ -1,6 +1,6 @@
 import { writeAuditRecord } from '../../shared/audit';
 import { OperationInProgressError, RequestConflictError } from '../../shared/errors';
-import { auditPrefix } from '../../shared/names';
+import { requestRecordKey } from '../../shared/names';
 import type { Profile, TenantRecord, TenantState } from '../../shared/registry';
 import { FIRST_ADMIN } from '../../user-group/contract';
 import type { RequestFor, Scope } from './request';
@@ -28,7 +28,7 @@ export async function correctAdminEmail(
   { profile, state, resources, operations }: TenantRecord & { readonly profile: Profile; readonly state: TenantState },
   scope: Scope,
 ): Promise<void> {
-  const { registry, env, now } = scope;
+  const { registry, now } = scope;
   const { tenantId, requestId, requestedBy, displayName, adminEmail, tier } = request;
   assertNobodyInvited(
     resources.some(({ type }) => type === FIRST_ADMIN),
@@ -47,7 +47,7 @@ export async function correctAdminEmail(
   );
   if (!fenced) throw new OperationInProgressError(`tenant ${tenantId}: another request was accepted a moment ago`);
   assertNobodyInvited((await registry.getResource(tenantId, FIRST_ADMIN)) !== undefined, tenantId);
-  await writeAuditRecord(env.AUDIT_BUCKET, `${auditPrefix(tenantId)}requests/${requestId}.correction.json`, {
+  await writeAuditRecord(scope, requestRecordKey(tenantId, `${requestId}.correction`), {
     tenantId,
     action: 'correct-admin-email',
     requestedBy,

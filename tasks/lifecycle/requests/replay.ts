@@ -48,7 +48,7 @@ export async function replayOnce(request: ReplayRequest, tenant: TenantRecord, s
   // Another one was noted meanwhile, maybe this one.
   if (replay === undefined) return replayOnce(request, await scope.registry.getTenant(tenantId), scope);
   const count = noted === undefined ? replays.length + 1 : replays.indexOf(noted) + 1;
-  await writeAuditRecord(scope.env.AUDIT_BUCKET, requestRecordKey(tenantId, `${requestId}.r${count}`), {
+  await writeAuditRecord(scope, requestRecordKey(tenantId, `${requestId}.r${count}`), {
     tenantId,
     action: 'request-replay',
     requestedBy: replay.requestedBy,

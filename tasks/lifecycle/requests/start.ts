@@ -34,17 +34,19 @@ export async function startOnce(
     const executionStatus = (await describeExecution(executionArn))?.status ?? outcome;
     return { executionArn, ...(executionStatus && { executionStatus }) };
   }
-  await writeAuditRecord(scope.env.AUDIT_BUCKET, requestRecordKey(tenantId, requestId), {
+  // A repair is an onboarding that somebody asks for once more.
+  const request = { operation: asked === 'repair' ? 'onboard' : asked, tenantId, requestId } as const;
+  await writeAuditRecord(scope, requestRecordKey(tenantId, requestId), {
     tenantId,
     action: `request-${asked}`,
     requestedBy,
     requestId,
+    executionArn: executionOf(request, scope).executionArn,
     outcome: 'ACCEPTED',
     ...(reason && { reason }),
     at: requestedAt,
   });
-  // A repair is an onboarding that somebody asks for once more.
-  return start({ operation: asked === 'repair' ? 'onboard' : asked, tenantId, requestId }, scope);
+  return start(request, scope);
 }
 
 interface RequestIds {

@@ -16,6 +16,7 @@ import { ENVIRONMENT } from '../../../tasks/shared/contract';
 import { openRegistry } from '../../../tasks/shared/registry';
 import { STATUSES } from '../../../tasks/shared/tenant';
 import { type AuditBucket, serveAuditBucket } from '../../support/audit-bucket';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer } from '../../support/aws-errors';
 import {
   aContext,
@@ -32,6 +33,7 @@ import { aUserPool } from '../../support/tokens';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 const pool = aUserPool();
 let tables: Tables;
 let bucket: AuditBucket;

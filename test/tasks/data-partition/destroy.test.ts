@@ -2,6 +2,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { BatchWriteCommand, DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/data-partition/destroy';
+import { serveAuditLog } from '../../support/audit-log';
 import { anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -18,6 +19,7 @@ import { serveTables, type Tables } from '../../support/tables';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 let items: { pk: string; sk: string; tenantKey?: string }[];
 

@@ -2,6 +2,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, PutCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/data-partition/provision';
+import { serveAuditLog } from '../../support/audit-log';
 import { anAwsError } from '../../support/aws-errors';
 import { aContext, aStateItem, aTaskInput, DATA_TABLE, REGISTRY_TABLE, setEnvironment } from '../../support/builders';
 import { captureOutput } from '../../support/output';
@@ -9,6 +10,7 @@ import { serveTables, type Tables } from '../../support/tables';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 
 describe('provision-data-partition', () => {

@@ -15,6 +15,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import * as destroy from '../../../tasks/encryption-key/destroy';
 import * as restore from '../../../tasks/encryption-key/restore';
 import * as suspend from '../../../tasks/encryption-key/suspend';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -33,6 +34,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const kms = mockClient(KMSClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 
 const ALIAS = 'alias/tenant-lifecycle-dev/tenant/acme';

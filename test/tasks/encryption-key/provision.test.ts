@@ -16,6 +16,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/encryption-key/provision';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   ACCOUNT,
@@ -34,6 +35,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
 const kms = mockClient(KMSClient);
+serveAuditLog();
 let tables: Tables;
 
 const ALIAS = 'alias/tenant-lifecycle-dev/tenant/acme';

@@ -16,6 +16,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/knowledge-base/destroy';
+import { serveAuditLog } from '../../support/audit-log';
 import { anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -34,6 +35,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const bedrock = mockClient(BedrockAgentClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 let knowledgeBase: KnowledgeBase | undefined;
 let source: DataSource | undefined;

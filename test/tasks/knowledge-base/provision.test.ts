@@ -15,6 +15,7 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/knowledge-base/provision';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -33,6 +34,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
 const bedrock = mockClient(BedrockAgentClient);
+serveAuditLog();
 let tables: Tables;
 
 const OUR_TAGS = { 'tenant-id': 'acme', 'managed-by': 'tenant-lifecycle-dev' };

@@ -2,12 +2,14 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/lifecycle/activate-tenant';
+import { serveAuditLog } from '../../support/audit-log';
 import { aContext, aFailure, aStateItem, aTaskInput, REGISTRY_TABLE, setEnvironment } from '../../support/builders';
 import { captureOutput } from '../../support/output';
 import { serveTables, type Tables } from '../../support/tables';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 
 const state = () => tables.get(REGISTRY_TABLE, 'TENANT#acme', 'STATE');

@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/lifecycle/check-quotas';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import { aContext, aLedgerItem, aStateItem, aTaskInput, REGISTRY_TABLE, setEnvironment } from '../../support/builders';
 import { captureOutput } from '../../support/output';
@@ -11,6 +12,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
 const bedrock = mockClient(BedrockAgentClient);
+serveAuditLog();
 let tables: Tables;
 
 const capacity = () => tables.get(REGISTRY_TABLE, 'ESTATE', 'CAPACITY');

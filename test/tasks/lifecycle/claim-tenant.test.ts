@@ -3,6 +3,8 @@ import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/lifecycle/claim-tenant';
 import { RETIRED_STATUSES } from '../../../tasks/shared/tenant';
+import type { AuditBucket } from '../../support/audit-bucket';
+import { recordIn, serveAuditTrail } from '../../support/audit-log';
 import { anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -18,6 +20,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const sfn = mockClient(SFNClient);
 let tables: Tables;
+let audit: AuditBucket;
 
 const OURS = anExecutionArn();
 const THEIRS = anExecutionArn('another-execution');
@@ -40,6 +43,7 @@ describe('claim-tenant', () => {
     setEnvironment();
     dynamodb.reset();
     sfn.reset();
+    audit = serveAuditTrail();
     tables = await serveTables(dynamodb, REGISTRY_TABLE);
     await tables.put(REGISTRY_TABLE, aRequested(), anOperationItem());
   });
@@ -63,6 +67,31 @@ describe('claim-tenant', () => {
     expect(dynamodb.commandCalls(UpdateCommand)).toHaveLength(1);
   });
 
+  it('records the claim once, also when it died right after it', async () => {
+    const KEY = 'audit/acme/onboard--acme--request-1/claim-tenant.json';
+    audit.fail('PutObject', /claim-tenant/, anAwsError('SlowDown', undefined, 503));
+    await expect(handler(aClaim(), aContext())).rejects.toMatchObject({ name: 'ThrottledError' });
+    expect(await state()).toMatchObject({ generation: 1, leaseOwner: OURS });
+    audit.loseAnswer('PutObject', /claim-tenant/);
+    await expect(handler(aClaim(), aContext())).rejects.toMatchObject({ name: 'TransientError' });
+
+    expect(await handler(aClaim(), aContext())).toMatchObject({ generation: 1 });
+
+    expect(audit.keys()).toEqual([KEY]);
+    expect(audit.versionsOf(KEY)).toBe(1);
+    expect(recordIn(audit, KEY)).toEqual({
+      schemaVersion: 1,
+      tenantId: 'acme',
+      action: 'claim-tenant',
+      requestedBy: 'signup/backend',
+      requestId: 'request-1',
+      executionArn: OURS,
+      step: 'Claim tenant',
+      outcome: 'SUCCEEDED',
+      at: expect.stringMatching(/Z$/),
+    });
+  });
+
   it('finds its own claim when the answer was lost within the call', async () => {
     tables.before(isUpdate, () => handler(aClaim(), aContext()));
 
@@ -83,6 +112,7 @@ describe('claim-tenant', () => {
       message: `tenant acme: execution ${THEIRS} is running`,
     });
     expect(await state()).toMatchObject({ generation: 1, leaseOwner: THEIRS });
+    expect(audit.keys()).toEqual([]);
   });
 
   it.each(['FAILED', 'TIMED_OUT', 'ABORTED', 'SUCCEEDED'] as const)(

@@ -10,6 +10,7 @@ import * as claimReinstatement from '../../../tasks/lifecycle/claim-reinstatemen
 import * as closeTenant from '../../../tasks/lifecycle/close-tenant';
 import * as handOver from '../../../tasks/lifecycle/hand-over';
 import * as front from '../../../tasks/lifecycle/request-operation';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -32,6 +33,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const sfn = mockClient(SFNClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 /** Status of executions, by ARN. */
 let executions: Map<string, string>;
@@ -427,7 +429,14 @@ describe('change-hold', () => {
     await put(aHeldTenant({ status: status as 'ACTIVE' }));
 
     await expect(change(wanted)).rejects.toMatchObject({ name });
-    expect(s3.calls()).toHaveLength(0);
+
+    // What does not pass validation is nobody's request yet.
+    const records = s3.commandCalls(PutObjectCommand).map((call) => JSON.parse(String(call.args[0].input.Body)));
+    expect(records).toEqual(
+      name === 'InvalidInputError'
+        ? []
+        : [expect.objectContaining({ action: (wanted as { change: string }).change, outcome: 'REFUSED', error: name })],
+    );
   });
 });
 

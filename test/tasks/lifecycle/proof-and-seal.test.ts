@@ -19,6 +19,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import * as seal from '../../../tasks/audit-log/seal';
 import * as prove from '../../../tasks/lifecycle/prove-tenant-gone';
 import * as destroyIndex from '../../../tasks/vector-index/destroy';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   AUDIT_BUCKET,
@@ -44,6 +45,7 @@ const bedrock = mockClient(BedrockAgentClient);
 const cognito = mockClient(CognitoIdentityProviderClient);
 const opensearch = mockClient(OpenSearchClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 let pool: UserPool;
 let objects: Map<string, string>;

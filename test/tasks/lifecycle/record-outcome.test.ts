@@ -3,6 +3,8 @@ import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/lifecycle/record-outcome';
 import { RETIRED_STATUSES } from '../../../tasks/shared/tenant';
+import type { AuditBucket } from '../../support/audit-bucket';
+import { recordIn, serveAuditTrail } from '../../support/audit-log';
 import { anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -20,6 +22,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const sfn = mockClient(SFNClient);
 let tables: Tables;
+let audit: AuditBucket;
 let output: Output;
 
 const anEvent = (status = 'FAILED', executionArn = anExecutionArn()) => ({
@@ -48,6 +51,7 @@ describe('record-outcome', () => {
     setEnvironment();
     dynamodb.reset();
     sfn.reset();
+    audit = serveAuditTrail();
     const history = aHistory();
     history.entered('Check quotas').scheduled().failed('QuotaExceededError').ended();
     sfn.on(DescribeExecutionCommand).resolves(anExecution());
@@ -78,6 +82,63 @@ describe('record-outcome', () => {
       },
     });
     expect(await operation()).toMatchObject({ outcome: 'FAILED', endedAt: STOPPED.toISOString() });
+  });
+
+  it('audits the failure by step and error name, once for each redrive', async () => {
+    await handler(anEvent(), aContext());
+    await handler(anEvent(), aContext());
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ redriveCount: 1 }));
+    await handler(anEvent(), aContext());
+
+    const keys = [0, 1].map((count) => `audit/acme/onboard--acme--request-1/failure-redrive-${count}.json`);
+    expect(audit.keys()).toEqual(keys);
+    expect(keys.map((key) => audit.versionsOf(key))).toEqual([1, 1]);
+    expect(recordIn(audit, keys[0] ?? '')).toEqual({
+      schemaVersion: 1,
+      tenantId: 'acme',
+      action: 'record-outcome',
+      requestedBy: 'signup/backend',
+      requestId: 'request-1',
+      executionArn: anExecutionArn(),
+      step: 'Check quotas',
+      outcome: 'FAILED',
+      error: 'QuotaExceededError',
+      at: STOPPED.toISOString(),
+    });
+  });
+
+  it('audits the failure when the event comes again after a death right before', async () => {
+    audit.fail('PutObject', /failure/, anAwsError('SlowDown', undefined, 503));
+    await expect(handler(anEvent(), aContext())).rejects.toMatchObject({ name: 'ThrottledError' });
+    expect(await state()).toMatchObject({ status: 'ONBOARDING_FAILED' });
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: true });
+
+    expect(audit.keys()).toHaveLength(1);
+  });
+
+  it('does not copy what somebody typed as the error of a stop', async () => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ status: 'ABORTED', error: 'ask ada@acme.example' }));
+
+    await handler(anEvent('ABORTED'), aContext());
+
+    expect(audit.keys().map((key) => recordIn(audit, key)['error'])).toEqual(['Unknown']);
+  });
+
+  it.each(['Cancelled', 'HoldShortened'])('takes %s, a stop by the app, for no failure to audit', async (error) => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ status: 'ABORTED', error }));
+
+    await handler(anEvent('ABORTED'), aContext());
+
+    expect(audit.keys()).toEqual([]);
+  });
+
+  it('audits no failure on success', async () => {
+    sfn.on(DescribeExecutionCommand).resolves(anExecution({ status: 'SUCCEEDED', error: undefined, cause: undefined }));
+
+    await handler(anEvent('SUCCEEDED'), aContext());
+
+    expect(audit.keys()).toEqual([]);
   });
 
   it('reads the history newest first, over all pages', async () => {

@@ -5,6 +5,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import * as front from '../../../tasks/lifecycle/request-operation';
 import { auditPrefix } from '../../../tasks/shared/names';
 import type { OperationRecord } from '../../../tasks/shared/registry';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -21,6 +22,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const sfn = mockClient(SFNClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 
 interface Known {
@@ -271,7 +273,11 @@ describe('a replay is refused', () => {
 
     await expect(replay(changes)).rejects.toMatchObject({ name, message: expect.stringContaining(message) });
     expect(starts()).toHaveLength(0);
-    expect(audits()).toHaveLength(0);
+    // One record of the refusal, however often; none of an id that is nobody's.
+    await expect(replay(changes)).rejects.toMatchObject({ name });
+    expect([...new Set(audits().map(({ Key }) => Key))]).toHaveLength(name === 'TenantNotRequestedError' ? 0 : 1);
+    for (const { Body } of audits())
+      expect(JSON.parse(String(Body))).toMatchObject({ action: 'request-replay', outcome: 'REFUSED', error: name });
   });
 
   it('with nothing to do, when the tenant is ACTIVE', async () => {

@@ -5,6 +5,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/lifecycle/request-operation';
 import { executionName } from '../../../tasks/shared/names';
 import { RETIRED_STATUSES } from '../../../tasks/shared/tenant';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   AUDIT_BUCKET,
@@ -23,6 +24,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
 const sfn = mockClient(SFNClient);
+serveAuditLog();
 let tables: Tables;
 let output: Output;
 

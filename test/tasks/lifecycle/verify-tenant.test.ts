@@ -9,6 +9,7 @@ import {
   CloudWatchLogsClient,
   DescribeLogGroupsCommand,
   ListTagsForResourceCommand as ListTagsOfLogGroupCommand,
+  PutLogEventsCommand,
 } from '@aws-sdk/client-cloudwatch-logs';
 import {
   AdminGetUserCommand,
@@ -107,6 +108,7 @@ describe('verify-tenant', () => {
       Enabled: true,
       UserAttributes: [{ Name: 'custom:tenant_id', Value: 'acme' }],
     });
+    logs.on(PutLogEventsCommand).resolves({});
     logs.on(DescribeLogGroupsCommand).resolves({
       logGroups: [
         {

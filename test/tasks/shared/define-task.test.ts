@@ -1,10 +1,10 @@
 import { Tracer } from '@aws-lambda-powertools/tracer';
 import { BedrockAgentClient } from '@aws-sdk/client-bedrock-agent';
-import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
+import { CloudWatchLogsClient, PutLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CognitoIdentityProviderClient } from '@aws-sdk/client-cognito-identity-provider';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { OpenSearchClient } from '@aws-sdk/client-opensearch';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -79,6 +79,7 @@ import { serveTables, type Tables } from '../../support/tables';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
+const logs = mockClient(CloudWatchLogsClient);
 const clients = [
   dynamodb,
   s3,
@@ -86,7 +87,7 @@ const clients = [
   mockClient(OpenSearchClient),
   mockClient(BedrockAgentClient),
   mockClient(CognitoIdentityProviderClient),
-  mockClient(CloudWatchLogsClient),
+  logs,
   mockClient(SFNClient),
 ];
 const fenceOf = (name: string) => CONTRACTS.find((contract) => contract.name === name)?.fence ?? [];
@@ -168,6 +169,7 @@ beforeEach(async () => {
   output = captureOutput();
   setEnvironment();
   for (const client of clients) client.reset();
+  logs.on(PutLogEventsCommand).resolves({});
   tables = await serveTables(dynamodb, REGISTRY_TABLE);
 });
 
@@ -271,7 +273,7 @@ describe('every step that destroys', () => {
         name: 'LegalHoldError',
         message: `tenant acme: a legal hold since ${aLegalHold.since} forbids to ${name}`,
       });
-      expect(awsCalls()).toEqual([GetCommand.name, PutObjectCommand.name]);
+      expect(awsCalls()).toEqual([GetCommand.name, PutObjectCommand.name, PutLogEventsCommand.name]);
       await expect(run()).rejects.toMatchObject({ name: 'LegalHoldError' });
       const records = s3.commandCalls(PutObjectCommand).map((call) => call.args[0].input);
       expect(new Set(records.map(({ Key }) => Key)).size).toBe(1);
@@ -379,6 +381,7 @@ describe('defineStep', () => {
     s3.on(PutObjectCommand)
       .rejectsOnce(anAwsError('AccessDenied', '', 403))
       .rejects(anAwsError('PreconditionFailed', '', 412));
+    s3.on(GetObjectCommand).resolves({ Body: { transformToString: async () => '{}' } as never });
     const handler = defineStep(contract, done);
 
     await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'AccessDeniedError' });

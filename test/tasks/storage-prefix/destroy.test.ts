@@ -9,6 +9,7 @@ import {
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/storage-prefix/destroy';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -25,6 +26,7 @@ import { serveTables, type Tables } from '../../support/tables';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 let versions: { Key: string; VersionId: string; marker?: boolean }[];
 let loseAnswer: boolean;

@@ -2,6 +2,7 @@ import { HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/storage-prefix/provision';
+import { serveAuditLog } from '../../support/audit-log';
 import { anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -18,6 +19,7 @@ import { serveTables, type Tables } from '../../support/tables';
 
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 
 const MARKER = { Bucket: DATA_BUCKET, Key: 'tenants/acme/.provisioned' };

@@ -11,6 +11,7 @@ import { mockClient } from 'aws-sdk-client-mock';
 import * as destroy from '../../../tasks/user-group/destroy';
 import * as restore from '../../../tasks/user-group/restore';
 import * as suspend from '../../../tasks/user-group/suspend';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer } from '../../support/aws-errors';
 import {
   aContext,
@@ -35,6 +36,7 @@ import { type PoolUser, serveUserPool } from '../../support/user-pool';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const cognito = mockClient(CognitoIdentityProviderClient);
 const s3 = mockClient(S3Client);
+serveAuditLog();
 let tables: Tables;
 
 const USERS: Readonly<Record<string, Partial<PoolUser>>> = {

@@ -9,6 +9,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { handler } from '../../../tasks/user-group/provision-first-admin';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -28,6 +29,7 @@ import { serveTables, type Tables } from '../../support/tables';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
 const cognito = mockClient(CognitoIdentityProviderClient);
+serveAuditLog();
 let tables: Tables;
 let output: Output;
 
