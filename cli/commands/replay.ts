@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { HOLD_STATE } from '../../tasks/lifecycle/offboarding-contract';
 import { inParallel } from '../../tasks/shared/in-parallel';
 import { clientToken } from '../../tasks/shared/names';
-import type { TenantState } from '../../tasks/shared/registry';
 import { TenantId, type TenantStatus } from '../../tasks/shared/tenant';
 import { check, defineCommand, followUp, type Parsed, type Scope, tenantCommand, withProblems } from '../command';
 import { reportOf } from '../errors';
@@ -164,8 +163,11 @@ async function readSoFar({ executionArn = '' }: ReplayPlan, target: Target): Pro
 
 const exitCodeOf = ({ action }: ReplayPlan): ExitCode => (action === 'refuse' ? EXIT.refused : EXIT.done);
 
-/** Statuses of tenants whose last operation has failed. A failed reinstatement leaves its status as it is. */
-const FAILED: readonly TenantStatus[] = ['ONBOARDING_FAILED', 'OFFBOARDING_FAILED', 'REINSTATING'];
+/**
+ * Statuses of tenants whose last operation may have failed: a failed reinstatement leaves its status as it is, and so does a
+ * failed repair. Of the ACTIVE, who are many, the registry sends only those with something the matter.
+ */
+const FAILED: readonly TenantStatus[] = ['ONBOARDING_FAILED', 'OFFBOARDING_FAILED', 'REINSTATING', 'ACTIVE'];
 
 /** Tenants at a time. */
 const AT_ONCE = 8;
@@ -183,8 +185,8 @@ async function replayAllFailed(
   { output }: Scope,
 ): Promise<ExitCode> {
   const registry = await target.registry();
-  const lists = await Promise.all(FAILED.map((status) => registry.listTenants(status)));
-  const failed = lists.flat().filter(({ lastFailure }: TenantState) => lastFailure !== undefined);
+  const surveys = await Promise.all(FAILED.map((status) => registry.survey(status, true)));
+  const failed = surveys.flatMap(({ tenants }) => tenants).filter(({ lastFailure }) => lastFailure !== undefined);
   const mayBegin = pace(BUDGET);
   const replays = await inParallel(failed, AT_ONCE, async ({ tenantId, status }) => {
     await mayBegin();

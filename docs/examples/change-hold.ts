@@ -10,7 +10,7 @@ export type HoldChange = {
   | { readonly change: 'set-hold'; readonly until: string }
   | { readonly change: 'set-hold'; readonly inSeconds: number }
   | { readonly change: 'set-legal-hold' | 'release-legal-hold'; readonly reason: string }
-  | { readonly change: 'approve-purge' }
+  | { readonly change: 'approve-purge' | 'suspend-again' }
 );
 
 /** What holds the purge back now. */

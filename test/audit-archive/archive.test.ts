@@ -44,7 +44,7 @@ describe('the audit bucket', () => {
   it('takes chains from the archive alone, and from a task only its own records', () => {
     expect(refusal(functionName('archive-execution'), CHAINED)).toBeUndefined();
     expect(refusal(functionName('reconcile-archive'), CHAINED)).toBeUndefined();
-    expect(refusal(functionName('provision-user-group'), CHAINED)).toMatch('explicit deny in a resource-based policy');
+    expect(refusal(functionName('provision-user-group'), CHAINED)).toMatch('explicit deny in policy of arn:aws:s3:::');
     expect(refusal(functionName('provision-user-group'), recordOf('provision-user-group'))).toBeUndefined();
     expect(refusal(functionName('provision-user-group'), recordOf('activate-tenant'))).toMatch(
       'no identity-based policy allows',
@@ -68,7 +68,7 @@ describe('the audit bucket', () => {
     app().directory.addRole({ arn, name, trust, policies: { everything } });
 
     for (const key of [CHAINED, recordOf('activate-tenant'), 'audit/acme/requests/x.json', 'audit-unassigned/x.json'])
-      expect(refusal(name, key)).toMatch('explicit deny in a resource-based policy');
+      expect(refusal(name, key)).toMatch('explicit deny in policy of arn:aws:s3:::');
     expect(refusal(name, 'elsewhere/x.json')).toBeUndefined();
   });
 });

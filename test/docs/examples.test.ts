@@ -2,6 +2,7 @@ import { changeHold } from '../../docs/examples/change-hold';
 import { sandboxClient } from '../../docs/examples/invoke';
 import { requestOffboarding, requestReinstatement } from '../../docs/examples/request-offboarding';
 import { requestOnboarding } from '../../docs/examples/request-onboarding';
+import { requestRepair } from '../../docs/examples/request-repair';
 import { toTheEnd } from '../../sandbox/requests';
 import { functionName, useApp } from '../lifecycle/app-under-test';
 import { quiet } from '../offboarding/offboarding-under-test';
@@ -32,6 +33,19 @@ describe('the examples of the documentation, in the sandbox', () => {
     expect(await requestOnboarding(client(), FRONT_DOOR, tenant)).toMatchObject({ repeated: true, status: 'ACTIVE' });
   });
 
+  it('repair it, once', async () => {
+    const asked = request('repair-1');
+    const { executionArn } = await requestRepair(client(), FRONT_DOOR, asked);
+    const end = await toTheEnd(app(), executionArn ?? '');
+
+    expect(end.status).toBe('SUCCEEDED');
+    expect(await requestRepair(client(), FRONT_DOOR, asked)).toMatchObject({
+      executionArn,
+      repeated: true,
+      status: 'ACTIVE',
+    });
+  });
+
   it('offboard it into a hold, and extend the hold once', async () => {
     const asked = { ...leaving('leave-1'), holdSeconds: 30 * DAY };
     await requestOffboarding(client(), FRONT_DOOR, asked);
@@ -44,6 +58,16 @@ describe('the examples of the documentation, in the sandbox', () => {
     expect(held).toMatchObject({ status: 'OFFBOARDING', repeated: true, legalHold: false });
     expect(Date.parse(extended.holdUntil ?? '') - Date.parse(held.holdUntil ?? '')).toBe(10 * DAY * 1000);
     expect(await changeHold(client(), CHANGE_HOLD, extend)).toEqual(extended);
+  });
+
+  it('block it once more', async () => {
+    const again = { ...request('again-1'), change: 'suspend-again' } as const;
+
+    const answer = await changeHold(client(), CHANGE_HOLD, again);
+    await quiet(app());
+
+    expect(answer).toMatchObject({ status: 'OFFBOARDING', holdUntil: expect.stringMatching(/^\d{4}-/) });
+    expect(await changeHold(client(), CHANGE_HOLD, again)).toMatchObject({ holdUntil: answer.holdUntil });
   });
 
   it('set the end of the hold, put it under legal hold and release it, and approve the purge', async () => {
