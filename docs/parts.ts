@@ -143,6 +143,7 @@ const PLATFORM: Platform = {
   userPoolArn: 'user pool',
   vectorDomainArn: 'vector domain',
   knowledgeBaseRoleArn: 'knowledge base role',
+  tenantAccessRoleArn: 'tenant access role',
 };
 
 function permissionTable(): string {

@@ -213,6 +213,8 @@ const defined = <T extends object>(value: T) =>
 export const vectorDomainName = (app: App): string => appId(app);
 /** Fixed, because tenant key policies and the domain's access policy name the role. */
 export const knowledgeBaseRoleName = (app: App): string => `${appId(app)}-knowledge-base`;
+/** Fixed, because tenant key policies and the data bucket's policy name the role. */
+export const tenantAccessRoleName = (app: App): string => `${appId(app)}-tenant-access`;
 export const dataStackName = (app: App): string => `${appId(app)}-data`;
 export const lifecycleStackName = (app: App): string => `${appId(app)}-lifecycle`;
 /** Foundation models belong to AWS, hence no account. */

@@ -6,6 +6,7 @@ import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
 import { OFFBOARDING_CONTRACTS } from '../tasks/lifecycle/offboarding-contract';
 import { RESOURCE_VERBS, TENANT_RESOURCES } from '../tasks/resources';
 import type { TaskContract } from '../tasks/shared/contract';
+import { TENANT_ACCESS_CONTRACTS } from '../tasks/tenant-access/contract';
 import { issueTenantClaim } from '../tasks/tenant-claim/contract';
 
 /** Functions that a resource of the data stack calls: they are deployed with it, because it cannot be made before them. */
@@ -22,4 +23,5 @@ export const CONTRACTS: readonly TaskContract[] = [
   ...ARCHIVE_CONTRACTS,
   ...DOCTOR_CONTRACTS,
   ...ACCESS_CONTRACTS,
+  ...TENANT_ACCESS_CONTRACTS,
 ];

@@ -31,6 +31,8 @@ export function environmentValues(
     VECTOR_DIMENSION: String(config.vectorDimension),
     VECTOR_REPLICAS: String(config.vectorDomain.replicas),
     KNOWLEDGE_BASE_ROLE_ARN: platform.knowledgeBaseRoleArn,
+    TENANT_ACCESS_ROLE_ARN: platform.tenantAccessRoleArn,
+    DATA_KEY_ARN: shared.dataKeyArn,
     EMBEDDING_MODEL_ARN: embeddingModelArn(stack, config),
     STORAGE_WRITER_ROLE_ARN: `arn:${stack.partition}:iam::${stack.account}:role/${taskRoleName(config.app, provisionStoragePrefix.name)}`,
     ACCOUNT_ID: stack.account,

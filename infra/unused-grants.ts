@@ -125,6 +125,25 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     'every task gets the registry’s key; this one reads objects only',
     'table keys',
   ),
+  ...grants(
+    'tenant-access',
+    [
+      'dynamodb:BatchGetItem',
+      'dynamodb:BatchWriteItem',
+      'dynamodb:ConditionCheckItem',
+      'dynamodb:DeleteItem',
+      'dynamodb:Query',
+      'dynamodb:UpdateItem',
+      'kms:DescribeKey',
+      'kms:Encrypt',
+      'logs:DescribeLogStreams',
+      'logs:GetLogEvents',
+      's3:AbortMultipartUpload',
+      's3:DeleteObject',
+      's3:ListMultipartUploadParts',
+    ],
+    'what applications do in a tenant’s name; verify-isolation tries one call of each kind',
+  ),
   ...grants('record-outcome', ['sqs:SendMessage'], 'Lambda’s own, for events that failed for good'),
 ];
 

@@ -14,11 +14,12 @@ import {
 import type { Construct } from 'constructs';
 import { activateTenant, checkQuotas, claimTenant, verifyTenant } from '../tasks/lifecycle/contract';
 import { TENANT_RESOURCES, type TenantResource } from '../tasks/resources';
+import { verifyIsolation } from '../tasks/tenant-access/contract';
 import { claim, type FunctionOf, step } from './step';
 
 /**
  * Claim tenant → Check quotas → Provision encryption key → every other resource, in parallel where they do not need each
- * other → Verify tenant → Activate tenant.
+ * other → Verify tenant → Verify isolation → Activate tenant.
  *
  * On failure nothing is caught and nothing is undone: the execution ends FAILED at the failed step, what was made stays,
  * and a redrive goes on at that step. record-outcome writes the typed failure on the tenant.
@@ -40,6 +41,7 @@ export function onboardTenant(scope: Construct, functionOf: FunctionOf): IChaina
     .next(step(scope, first.provision, functionOf, resultPath(first)))
     .next(together)
     .next(step(scope, verifyTenant, functionOf, JsonPath.DISCARD))
+    .next(step(scope, verifyIsolation, functionOf, JsonPath.DISCARD))
     .next(step(scope, activateTenant, functionOf, '$.activation'));
 }
 

@@ -91,6 +91,7 @@ export const RETRIES: readonly RetryProps[] = [
       'ForbiddenError',
       'VersionConflictError',
       'RoleInUseError',
+      'IsolationBreachError',
     ],
     maxAttempts: 0,
   },

@@ -3,15 +3,20 @@ import { Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { ARCHIVE_CONTRACTS } from '../../tasks/audit-archive/contract';
+import type { Platform } from '../../tasks/shared/contract';
 import { auditLogGroupName, taskRoleName } from '../../tasks/shared/names';
+import { SESSION_STARTERS } from '../../tasks/tenant-access/contract';
 import { issueTenantClaim } from '../../tasks/tenant-claim/contract';
 import { dataStackName, embeddingModelArn, knowledgeBaseRoleName, type StageConfig } from '../config';
 import { AccessLogBucket, AuditBucket, DataBucket } from '../constructs/buckets';
+import { IdentityPool } from '../constructs/identity-pool';
 import { KnowledgeBaseRole } from '../constructs/knowledge-base-role';
 import { PlatformKey } from '../constructs/platform-key';
 import { DataTable, MembershipTable, RegistryTable } from '../constructs/tables';
 import { bundleTasks } from '../constructs/task-bundle';
 import { TaskFunction } from '../constructs/task-function';
+import { TenantAccessRole } from '../constructs/tenant-access-role';
+import { denyOtherTenants } from '../constructs/tenant-bucket-policy';
 import { UserDirectory } from '../constructs/user-directory';
 import { VectorDomain } from '../constructs/vector-domain';
 import { CONTRACTS } from '../contracts';
@@ -119,14 +124,16 @@ export class DataStack extends Stack {
       userPoolClientId: users.client.userPoolClientId,
       vectorDomainEndpoint: vectors.domain.attrDomainEndpoint,
     };
-    this.attachTriggers(users, config, own);
+    const platform = platformOf(this, config, own);
+    this.attachTriggers(users, config, own, platform);
+    this.admitTenants(users, config, own, platform);
+    denyOtherTenants(dataBucket.bucket, platform.tenantAccessRoleArn);
     this.shared = this.exported(own, config);
   }
 
   /** Deploys what the user pool calls, and has it called. */
-  private attachTriggers(users: UserDirectory, config: StageConfig, own: SharedResources): void {
+  private attachTriggers(users: UserDirectory, config: StageConfig, own: SharedResources, platform: Platform): void {
     if (config.bundle) bundleTasks(CONTRACTS);
-    const platform = platformOf(this, config, own);
     const { function: issuer } = new TaskFunction(this, 'IssueTenantClaim', {
       config,
       contract: issueTenantClaim,
@@ -134,6 +141,23 @@ export class DataStack extends Stack {
       permissions: taskPermissions(issueTenantClaim, platform, own),
     });
     users.issueTokensBy(issuer);
+  }
+
+  /** The role for everything that is done in a tenant's name, and the pool that gives it to signed-in users. */
+  private admitTenants(users: UserDirectory, config: StageConfig, own: SharedResources, platform: Platform): void {
+    const identities = new IdentityPool(this, 'Identities', {
+      config,
+      userPoolClientId: own.userPoolClientId,
+      userPoolProviderName: users.userPool.userPoolProviderName,
+    });
+    const { arn } = new TenantAccessRole(this, 'TenantAccess', {
+      config,
+      platform,
+      dataKeyArn: own.dataKeyArn,
+      callerArns: SESSION_STARTERS.map(({ name }) => this.roleArn(taskRoleName(config.app, name))),
+      identityPoolId: identities.id,
+    });
+    identities.give(arn);
   }
 
   /** The same values, as another stack imports them: `userPoolId` under the name `<stack>:UserPoolId`. */

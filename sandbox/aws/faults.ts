@@ -90,6 +90,7 @@ function matches(rule: FaultRule, call: Call): boolean {
 const THROTTLING: Readonly<Record<string, readonly [code: string, status: number, message: string]>> = {
   'cognito-identity-provider': ['TooManyRequestsException', 400, 'Too many requests'],
   'bedrock-agent': ['ThrottlingException', 429, 'Too many requests, please wait before trying again.'],
+  'bedrock-agent-runtime': ['ThrottlingException', 429, 'Too many requests, please wait before trying again.'],
   cloudformation: ['Throttling', 400, 'Rate exceeded'],
   dynamodb: [
     'ProvisionedThroughputExceededException',

@@ -1,6 +1,7 @@
 import { Directory } from '../iam/directory';
 import { Sessions } from '../iam/sessions';
 import { createBedrockAgent } from './bedrock-agent';
+import { createRetrieval } from './bedrock-agent/retrieval';
 import { createCloudFormation } from './cloudformation';
 import { createCognito } from './cognito';
 import type { InvokeTrigger } from './cognito/tokens';
@@ -37,6 +38,11 @@ export function createServices(
 ) {
   const kms = createKms(estate, { principalExists: (arn) => directory.role(arn) !== undefined });
   const opensearch = createOpenSearch(estate);
+  const bedrock = createBedrockAgent(estate, {
+    indexExists: (domainArn, index) => opensearch.indexExists(domainArn, index),
+    ...(canAssumeRole !== undefined && { canAssumeRole }),
+    ...(knowledgeBases !== undefined && { knowledgeBases }),
+  });
   return {
     kms,
     s3: createS3(estate, { kms }),
@@ -46,11 +52,8 @@ export function createServices(
       ...(invokeTrigger !== undefined && { invokeTrigger }),
     }),
     opensearch,
-    bedrock: createBedrockAgent(estate, {
-      indexExists: (domainArn, index) => opensearch.indexExists(domainArn, index),
-      ...(canAssumeRole !== undefined && { canAssumeRole }),
-      ...(knowledgeBases !== undefined && { knowledgeBases }),
-    }),
+    bedrock,
+    retrieval: createRetrieval(() => bedrock.knowledgeBases()),
     dynamodb: createDynamoDb(estate),
     cloudformation: createCloudFormation(estate),
     sqs: createSqs(estate),

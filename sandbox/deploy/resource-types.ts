@@ -401,6 +401,13 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     });
     return { ref: id, attributes: { ClientId: id, Name: ClientName ?? generatedName } };
   },
+  /** Nobody gets credentials of it here: what its role trusts is tested on the role. */
+  'AWS::Cognito::IdentityPool': observed('AWS::Cognito::IdentityPool', 'IdentityPoolName', (name, { estate }) => ({
+    ref: `${estate.region}:${name}`,
+    attributes: { Name: name },
+  })),
+  'AWS::Cognito::IdentityPoolPrincipalTag': recorded,
+  'AWS::Cognito::IdentityPoolRoleAttachment': recorded,
   'AWS::Cognito::ManagedLoginBranding': recorded,
   'AWS::Cognito::UserPoolDomain': ({ Domain }) => ({ ref: Domain, attributes: {} }),
 

@@ -146,6 +146,7 @@ function principalKeys(principal: Principal): ContextRecord {
     const { name, sourceArn, sourceAccount } = principal;
     return { 'aws:PrincipalServiceName': name, 'aws:SourceArn': sourceArn, 'aws:SourceAccount': sourceAccount };
   }
+  if (principal.kind === 'federated') return { 'aws:FederatedProvider': principal.provider };
   const { accountId } = principal;
   const common = { 'aws:PrincipalArn': principalArn(principal), 'aws:PrincipalAccount': accountId };
   if (principal.kind === 'user') {

@@ -38,6 +38,7 @@ const KNOWN: Readonly<Record<string, Cardinality>> = {
   'aws:CalledViaLast': 'one',
   'aws:CurrentTime': 'one',
   'aws:EpochTime': 'one',
+  'aws:FederatedProvider': 'one',
   'aws:PrincipalAccount': 'one',
   'aws:PrincipalArn': 'one',
   'aws:PrincipalIsAWSService': 'one',
@@ -53,6 +54,10 @@ const KNOWN: Readonly<Record<string, Cardinality>> = {
   'aws:userid': 'one',
   'aws:username': 'one',
   'aws:ViaAWSService': 'one',
+
+  'cognito-identity.amazonaws.com:amr': 'many',
+  'cognito-identity.amazonaws.com:aud': 'one',
+  'cognito-identity.amazonaws.com:sub': 'one',
 
   'dynamodb:Attributes': 'many',
   'dynamodb:LeadingKeys': 'many',

@@ -52,7 +52,7 @@ export function explain(asked: Asked, principal: Principal, decision: Refused): 
 
 /** Statements that name the action and do not apply: most refusals are one of them, slightly off. */
 function nearMisses(asked: Asked, principal: Principal): string {
-  if (principal.kind === 'service') return '';
+  if (!('policies' in principal)) return '';
   const near = principal.policies
     .flatMap(({ statements }) => statements)
     .filter((statement) => statement.effect === 'Allow' && actionMatched(statement, asked) !== undefined);

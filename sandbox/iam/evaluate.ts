@@ -31,7 +31,7 @@ export type Reason =
  * limits both. There are no organizations and no permissions boundaries here.
  */
 export function decide(asked: Asked, principal: Principal, resource: ResourcePolicy | undefined): Decision {
-  const identity = principal.kind === 'service' ? [] : statementsOf(principal.policies, asked);
+  const identity = 'policies' in principal ? statementsOf(principal.policies, asked) : [];
   const onResource = statementsOf(resource ? [resource.policy] : [], asked);
   const sessionPolicy = principal.kind === 'role' ? principal.sessionPolicy : undefined;
   const session = sessionPolicy && statementsOf([sessionPolicy], asked);
@@ -55,7 +55,7 @@ export function decide(asked: Asked, principal: Principal, resource: ResourcePol
   const delegated = resource?.decides !== true || byAccount.length > 0;
   const found = [...byResource, ...(delegated ? [...byIdentity, ...(byIdentity.length > 0 ? byAccount : [])] : [])];
   if (found.length === 0) {
-    const missing = principal.kind === 'service' || !delegated ? 'resource policy' : 'identity policy';
+    const missing = !('policies' in principal) || !delegated ? 'resource policy' : 'identity policy';
     return { allowed: false, reason: missing };
   }
   if (session !== undefined && !session.some(({ effect }) => effect === 'Allow')) {

@@ -129,9 +129,8 @@ function oneOf(element: string, plain: unknown, negated: unknown): void {
 
 function namedPrincipals(named: z.output<typeof Named>): NamedPrincipals {
   if (named === '*') return 'everybody';
-  const { AWS: aws = [], Service: services = [], Federated } = named;
-  if (Federated !== undefined) throw new Error('the sandbox knows no federated principals');
-  return { aws, services };
+  const { AWS: aws = [], Service: services = [], Federated: federated = [] } = named;
+  return { aws, services, federated };
 }
 
 /** The pattern of a statement's Action that covers the action; undefined when none does. With NotAction: the first pattern. */

@@ -1,7 +1,7 @@
 import type { Policy } from './policy';
 
 /** Who makes a request, as IAM sees them. */
-export type Principal = RoleSession | User | ServicePrincipal;
+export type Principal = RoleSession | User | ServicePrincipal | FederatedPrincipal;
 
 /** Credentials of a role: of a function, a state machine, or from AssumeRole. */
 export interface RoleSession {
@@ -35,6 +35,13 @@ export interface ServicePrincipal {
   readonly sourceAccount?: string;
 }
 
+/** Somebody whom an identity provider vouches for, as AssumeRoleWithWebIdentity brings them: without policies and account. */
+export interface FederatedPrincipal {
+  readonly kind: 'federated';
+  /** For example cognito-identity.amazonaws.com. */
+  readonly provider: string;
+}
+
 /** How the Principal of a resource policy's statement means somebody. */
 export type Mention =
   | 'nobody'
@@ -46,11 +53,14 @@ export type Mention =
   | 'account';
 
 /** The Principal element of a statement. */
-export type NamedPrincipals = 'everybody' | { readonly aws: readonly string[]; readonly services: readonly string[] };
+export type NamedPrincipals =
+  | 'everybody'
+  | { readonly aws: readonly string[]; readonly services: readonly string[]; readonly federated: readonly string[] };
 
 export function mention(named: NamedPrincipals, principal: Principal): Mention {
   if (named === 'everybody') return 'itself';
   if (principal.kind === 'service') return named.services.includes(principal.name) ? 'itself' : 'nobody';
+  if (principal.kind === 'federated') return named.federated.includes(principal.provider) ? 'itself' : 'nobody';
   const { aws } = named;
   if (aws.includes('*')) return 'itself';
   if (principal.kind === 'role' && aws.includes(arnOf(principal))) return 'session';
@@ -65,6 +75,7 @@ export function mention(named: NamedPrincipals, principal: Principal): Mention {
 export function isExcepted(named: NamedPrincipals, principal: Principal): boolean {
   if (named === 'everybody') return true;
   if (principal.kind === 'service') return named.services.includes(principal.name);
+  if (principal.kind === 'federated') return named.federated.includes(principal.provider);
   const wanted = [rootArn(principal.accountId), principalArn(principal), arnOf(principal)];
   return wanted.every((arn) => named.aws.includes(arn));
 }
@@ -80,6 +91,8 @@ export function arnOf(principal: Principal): string {
       return `arn:aws:iam::${principal.accountId}:user/${principal.name}`;
     case 'service':
       return principal.name;
+    case 'federated':
+      return principal.provider;
   }
 }
 

@@ -9,6 +9,7 @@ import {
 } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
 import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { KEY_POLICY_ENVIRONMENT } from './key-policy';
 
 export const ENCRYPTION_KEY = 'encryption-key';
 
@@ -49,7 +50,7 @@ export const provisionEncryptionKey = defineContract({
   resource: ENCRYPTION_KEY,
   fence: ONBOARDING_STATUSES,
   timeoutSeconds: 120,
-  environment: ['ACCOUNT_ID', 'STORAGE_WRITER_ROLE_ARN', 'KNOWLEDGE_BASE_ROLE_ARN'],
+  environment: KEY_POLICY_ENVIRONMENT,
   permissions: (platform) => [
     {
       actions: ['kms:CreateKey', 'kms:TagResource'],

@@ -1,5 +1,5 @@
 import type { Environment } from '../shared/contract';
-import { canonicalJson } from '../shared/names';
+import { canonicalJson, PRINCIPAL_TAG } from '../shared/names';
 
 /** Administration without any cryptography: whoever administers keys cannot read with them. */
 const ADMINISTRATION = [
@@ -35,15 +35,21 @@ export interface KeyPolicyInput {
   readonly storageWriterRoleArn: string;
   /** Role with which Bedrock reads the tenant's documents. */
   readonly knowledgeBaseRoleArn: string;
+  /** Role of every session in a tenant's name. */
+  readonly tenantAccessRoleArn: string;
+  /** Whose key it is: sessions for another tenant are denied it. */
+  readonly tenantId: string;
 }
 
 /**
  * Policy of one tenant's key. The account may administer it and, unlike with KMS's default policy, not use it: IAM alone
- * never opens the key. Roles are matched by `aws:PrincipalArn` instead of being principals, because KMS stores a
+ * never opens the key. The tenant stands in it as it is, because a key policy does not see the key's tags [KMS, abac]; it
+ * holds also where the tenant-access role's own policy, or a key's tag, is wrong. Roles are matched by `aws:PrincipalArn` instead of being principals, because KMS stores a
  * principal's unique id and a role that is made again under its old name would no longer match
  * [reference_policies_elements_principal].
  */
-export function keyPolicy({ partition, account, storageWriterRoleArn, knowledgeBaseRoleArn }: KeyPolicyInput) {
+export function keyPolicy(input: KeyPolicyInput) {
+  const { partition, account, storageWriterRoleArn, knowledgeBaseRoleArn, tenantAccessRoleArn, tenantId } = input;
   const root = { AWS: `arn:${partition}:iam::${account}:root` };
   return {
     Version: '2012-10-17',
@@ -72,13 +78,36 @@ export function keyPolicy({ partition, account, storageWriterRoleArn, knowledgeB
         },
       },
       {
+        Sid: 'UseInTheTenantsName',
+        Effect: 'Allow',
+        Principal: root,
+        Action: ['kms:Decrypt', 'kms:DescribeKey', 'kms:Encrypt', 'kms:GenerateDataKey'],
+        Resource: '*',
+        Condition: {
+          ArnEquals: { 'aws:PrincipalArn': tenantAccessRoleArn },
+          StringEquals: { [`aws:PrincipalTag/${PRINCIPAL_TAG}`]: tenantId },
+        },
+      },
+      {
+        // Holds for a session without the tag, too: a negated operator does on a key that is absent.
+        Sid: 'DenyOtherTenants',
+        Effect: 'Deny',
+        Principal: { AWS: '*' },
+        Action: CRYPTOGRAPHY,
+        Resource: '*',
+        Condition: {
+          ArnEquals: { 'aws:PrincipalArn': tenantAccessRoleArn },
+          StringNotEquals: { [`aws:PrincipalTag/${PRINCIPAL_TAG}`]: tenantId },
+        },
+      },
+      {
         Sid: 'DenyCryptographyToEverybodyElse',
         Effect: 'Deny',
         Principal: { AWS: '*' },
         Action: CRYPTOGRAPHY,
         Resource: '*',
         Condition: {
-          ArnNotEquals: { 'aws:PrincipalArn': [storageWriterRoleArn, knowledgeBaseRoleArn] },
+          ArnNotEquals: { 'aws:PrincipalArn': [storageWriterRoleArn, knowledgeBaseRoleArn, tenantAccessRoleArn] },
           Bool: { 'aws:PrincipalIsAWSService': 'false' },
         },
       },
@@ -87,15 +116,22 @@ export function keyPolicy({ partition, account, storageWriterRoleArn, knowledgeB
 }
 
 /** Variables from which a tenant key's policy is made. */
-export const KEY_POLICY_ENVIRONMENT = ['ACCOUNT_ID', 'STORAGE_WRITER_ROLE_ARN', 'KNOWLEDGE_BASE_ROLE_ARN'] as const;
+export const KEY_POLICY_ENVIRONMENT = [
+  'ACCOUNT_ID',
+  'STORAGE_WRITER_ROLE_ARN',
+  'KNOWLEDGE_BASE_ROLE_ARN',
+  'TENANT_ACCESS_ROLE_ARN',
+] as const;
 
-/** The policy of every tenant's key in this stage. */
-export const stageKeyPolicy = (env: Pick<Environment, (typeof KEY_POLICY_ENVIRONMENT)[number]>) =>
+/** The policy of the tenant's key in this stage. */
+export const tenantKeyPolicy = (tenantId: string, env: Pick<Environment, (typeof KEY_POLICY_ENVIRONMENT)[number]>) =>
   keyPolicy({
+    tenantId,
     partition: env.STORAGE_WRITER_ROLE_ARN.split(':')[1] ?? 'aws',
     account: env.ACCOUNT_ID,
     storageWriterRoleArn: env.STORAGE_WRITER_ROLE_ARN,
     knowledgeBaseRoleArn: env.KNOWLEDGE_BASE_ROLE_ARN,
+    tenantAccessRoleArn: env.TENANT_ACCESS_ROLE_ARN,
   });
 
 /** Whether two policies say the same: neither order nor a list of one counts. */

@@ -28,7 +28,7 @@ import {
 import type { LedgerEntry } from '../shared/registry';
 import { provisionEncryptionKey as contract, keyDescription } from './contract';
 import { describeKey, isTenantsKey, keysByTags, kms, tagsOfKey } from './find-key';
-import { isSamePolicy, stageKeyPolicy } from './key-policy';
+import { isSamePolicy, tenantKeyPolicy } from './key-policy';
 
 /** CreateKey has no client token: every arrival makes a key. */
 const kmsOnce = new KMSClient(UNREPEATABLE);
@@ -48,6 +48,7 @@ export async function provisionEncryptionKey({ tenantId, executionArn }: TaskInp
     scope.logger.warn('another key holds the alias and is adopted; the unused one is left to the key sweeper', {
       keyArn,
     });
+    await whenVisible(tenantId, () => ensurePolicy(tenantId, owned, scope));
     await scope.ledger.complete(owned, entry);
   }
   await whenVisible(tenantId, () => kms.send(new EnableKeyRotationCommand({ KeyId: owned })));
@@ -67,11 +68,13 @@ async function findOrCreate(
     await whenVisible(tenantId, () => ensureTags(tenantId, KeyId, scope));
     const key = await whenVisible(tenantId, () => kms.send(new DescribeKeyCommand({ KeyId })));
     const keyArn = await usable(tenantId, key.KeyMetadata);
-    await whenVisible(tenantId, () => ensurePolicy(keyArn, scope));
+    await whenVisible(tenantId, () => ensurePolicy(tenantId, keyArn, scope));
     return keyArn;
   }
   const known = (await byAlias(tenantId, scope)) ?? (entry && (await byTags(tenantId, entry, scope)));
   if (known !== undefined) {
+    // An attempt that failed before an update of this app may have made it.
+    await whenVisible(tenantId, () => ensurePolicy(tenantId, known, scope));
     await scope.ledger.complete(known, entry);
     return known;
   }
@@ -89,7 +92,7 @@ async function create(
   const { KeyMetadata } = await kmsOnce.send(
     new CreateKeyCommand({
       Description: keyDescription(tenantId),
-      Policy: canonicalJson(stageKeyPolicy(scope.env)),
+      Policy: canonicalJson(tenantKeyPolicy(tenantId, scope.env)),
       Tags: [...tagsFor(tenantId, scope), { TagKey: ATTEMPT_TAG, TagValue: attemptId }],
     }),
   );
@@ -111,10 +114,10 @@ async function ensureTags(tenantId: string, KeyId: string, scope: Scope): Promis
     await kms.send(new TagResourceCommand({ KeyId, Tags }));
 }
 
-/** A policy that was changed by hand, or that an older version of this app wrote, is made the stage's again. */
-async function ensurePolicy(KeyId: string, { env }: Scope): Promise<void> {
+/** A policy that was changed by hand, or that an older version of this app wrote, is made the tenant's again. */
+async function ensurePolicy(tenantId: string, KeyId: string, { env }: Scope): Promise<void> {
   const { Policy } = await kms.send(new GetKeyPolicyCommand({ KeyId }));
-  const expected = stageKeyPolicy(env);
+  const expected = tenantKeyPolicy(tenantId, env);
   if (!isSamePolicy(Policy, expected))
     await kms.send(new PutKeyPolicyCommand({ KeyId, Policy: canonicalJson(expected) }));
 }

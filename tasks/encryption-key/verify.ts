@@ -3,7 +3,7 @@ import { appId, keyAlias, MANAGED_BY_TAG, TENANT_TAG } from '../shared/names';
 import { BY_HAND, missing, type Problem, problemsOf, type Verify } from '../shared/verification';
 import { ENCRYPTION_KEY } from './contract';
 import { describeKey, kms, tagsOfKey } from './find-key';
-import { isSamePolicy, type KEY_POLICY_ENVIRONMENT, stageKeyPolicy } from './key-policy';
+import { isSamePolicy, type KEY_POLICY_ENVIRONMENT, tenantKeyPolicy } from './key-policy';
 
 /** The alias leads to the ledger's key, and that key is enabled (or, of a blocked tenant, disabled), rotating, tagged and under its policy. */
 export const verifyEncryptionKey: Verify<(typeof KEY_POLICY_ENVIRONMENT)[number]> = async ({
@@ -36,7 +36,7 @@ export const verifyEncryptionKey: Verify<(typeof KEY_POLICY_ENVIRONMENT)[number]
     ...stateProblems(name, key, blocked),
     ...problemsOf({
       [`${name} does not rotate`]: KeyRotationEnabled === true,
-      [`${name} has another key policy`]: isSamePolicy(Policy, stageKeyPolicy(env)),
+      [`${name} has another key policy`]: isSamePolicy(Policy, tenantKeyPolicy(tenantId, env)),
     }),
     ...problemsOf(
       {

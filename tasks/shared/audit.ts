@@ -21,6 +21,13 @@ export interface AuditRecord {
   readonly reason?: string;
   /** ISO 8601: new end of a hold. */
   readonly until?: string;
+  /** What an isolation check tried, call by call. */
+  readonly checks?: readonly {
+    readonly session: string;
+    readonly call: string;
+    readonly expected: string;
+    readonly answer: string;
+  }[];
   /** ISO 8601 of the first time. */
   readonly at: string;
 }

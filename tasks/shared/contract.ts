@@ -45,6 +45,9 @@ export const ENVIRONMENT = {
   KNOWLEDGE_BASE_ROLE_ARN: Arn,
   EMBEDDING_MODEL_ARN: Arn,
   STORAGE_WRITER_ROLE_ARN: Arn,
+  TENANT_ACCESS_ROLE_ARN: Arn,
+  /** Platform key of the data table and the data bucket. */
+  DATA_KEY_ARN: Arn,
   ACCOUNT_ID: z.string().check(z.regex(/^\d{12}$/)),
   ONBOARD_STATE_MACHINE_ARN: Arn,
   OFFBOARD_STATE_MACHINE_ARN: Arn,
@@ -94,6 +97,7 @@ export interface Platform {
   readonly userPoolArn: string;
   readonly vectorDomainArn: string;
   readonly knowledgeBaseRoleArn: string;
+  readonly tenantAccessRoleArn: string;
   readonly onboardStateMachineArn: string;
   readonly offboardStateMachineArn: string;
   readonly reinstateStateMachineArn: string;

@@ -126,6 +126,14 @@ export class VerificationFailedError extends TenantLifecycleError {
     'Start a new execution with the same input: it converges every resource. If it fails again, repair by hand what the message lists.';
 }
 
+/** A session reached what is not its tenant's; names every call that was let through. The tenant does not become ACTIVE. */
+export class IsolationBreachError extends TenantLifecycleError {
+  override readonly name = 'IsolationBreachError';
+  readonly errorClass = 'access';
+  readonly nextAction =
+    'Treat it as an incident: find the policy that lets the call through (role, key or bucket), close it, then redrive the execution.';
+}
+
 /** An asynchronous resource did not become ready in its time. */
 export class ResourceTimedOutError extends TenantLifecycleError {
   override readonly name = 'ResourceTimedOutError';
@@ -246,6 +254,7 @@ export const ERRORS = [
   MissingDependencyError,
   RejectedCallError,
   VerificationFailedError,
+  IsolationBreachError,
   ResourceTimedOutError,
   LegalHoldError,
   PurgeNotAllowedError,

@@ -23,6 +23,8 @@ export const ATTEMPT_TAG = 'attempt-id';
 export const TENANT_ATTRIBUTE = 'custom:tenant_id';
 /** Tag on the principal of a tenant's session, and claim of ID and access tokens that it comes from. */
 export const PRINCIPAL_TAG = 'tenant_id';
+/** Tag on the principal of a tenant's session: the user in whose name it was started. */
+export const USER_TAG = 'user_id';
 
 /** Index of the registry with partition key `status` and sort key `tenantId`; only STATE items have both. */
 export const BY_STATUS = 'by-status';

@@ -72,6 +72,8 @@ describe('every role', () => {
       ...CONTRACTS.filter(({ destructive }) => destructive === true),
       { name: 'restore-users' },
       { name: 'retire-orphaned-key' },
+      // In a tenant's name, of that tenant's own data.
+      { name: 'tenant-access' },
     ].map(({ name }) => `tenant-lifecycle-prod-${name}`);
     const forbidden =
       /^(dynamodb:(Scan|BatchWriteItem|DeleteItem|PartiQL)|s3:Delete|s3:Abort|kms:ScheduleKeyDeletion|.*:Delete(?!LogDelivery|Message))/;

@@ -106,7 +106,8 @@ export function writesOf({ sites, ...undisturbed }: Undisturbed): Undisturbed<Wr
     [name, service, operation, asked].join(' ');
   const first = new Map(sites.toReversed().map((site) => [called(site), site]));
   const writes = sites.filter(
-    (site) => !/^(Admin)?(Get|List|Describe|Query|Head)/.test(site.operation) && first.get(called(site)) === site,
+    (site) =>
+      !/^(Admin)?(Get|List|Describe|Query|Head|AssumeRole)/.test(site.operation) && first.get(called(site)) === site,
   );
   return { ...undisturbed, sites: writes.map(({ skip: _skip, ...write }) => write) };
 }

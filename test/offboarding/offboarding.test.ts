@@ -184,6 +184,7 @@ describe('a tenant whose onboarding failed', () => {
     'provision-first-admin',
     'provision-audit-log',
     'verify-tenant',
+    'verify-isolation',
     'activate-tenant',
   ];
 

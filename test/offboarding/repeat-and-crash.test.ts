@@ -23,7 +23,14 @@ beforeAll(async () => {
 describe('every function of an offboarding and a reinstatement', () => {
   it('is looked at, with each of its calls', () => {
     const own = [...OFFBOARDING_CONTRACTS, ...RESOURCE_VERBS].map(({ name }) => name);
-    const shared = ['request-operation', 'record-outcome', 'verify-tenant', 'activate-tenant', 'archive-execution'];
+    const shared = [
+      'request-operation',
+      'record-outcome',
+      'verify-tenant',
+      'verify-isolation',
+      'activate-tenant',
+      'archive-execution',
+    ];
 
     expect([...functionsOf(undisturbed)].sort()).toEqual([...own, ...shared].map(functionName).sort());
   });

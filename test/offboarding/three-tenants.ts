@@ -26,6 +26,7 @@ import { RESOURCES, TEARDOWN } from '../../tasks/resources';
 import { ERRORS } from '../../tasks/shared/errors';
 import { partitionKey, STOPPED_BY_APP, storagePrefix } from '../../tasks/shared/names';
 import type { OperationRecord, TenantState } from '../../tasks/shared/registry';
+import { verifyIsolation } from '../../tasks/tenant-access/contract';
 import { restoreUsers, suspendUsers } from '../../tasks/user-group/contract';
 import { aRequest, functionName, registryItem } from '../lifecycle/app-under-test';
 import { DAY, enabledUsers, executions, keyStates, pass, putObject, quiet } from './offboarding-under-test';
@@ -58,7 +59,13 @@ const action = fc.oneof(
 );
 type Action = typeof action extends fc.Arbitrary<infer Value> ? Value : never;
 
-const ONBOARDING = [claimTenant, checkQuotas, ...RESOURCES.map(({ provision }) => provision), verifyTenant];
+const ONBOARDING = [
+  claimTenant,
+  checkQuotas,
+  ...RESOURCES.map(({ provision }) => provision),
+  verifyTenant,
+  verifyIsolation,
+];
 const BLOCKING = [claimOffboarding, suspendUsers, suspendEncryptionKey];
 const PURGING = [
   checkHold,
@@ -69,7 +76,14 @@ const PURGING = [
   destroyEncryptionKey,
   closeTenant,
 ];
-const REINSTATING = [claimReinstatement, restoreEncryptionKey, restoreUsers, verifyTenant, activateTenant];
+const REINSTATING = [
+  claimReinstatement,
+  restoreEncryptionKey,
+  restoreUsers,
+  verifyTenant,
+  verifyIsolation,
+  activateTenant,
+];
 
 /** Functions that an action makes run, at once or as soon as the hold is over. */
 function struckBy({ kind }: Action): readonly { readonly name: string }[] {

@@ -1,5 +1,5 @@
 import type { DataSource, KnowledgeBase } from '@aws-sdk/client-bedrock-agent';
-import { stageKeyPolicy } from '../../tasks/encryption-key/key-policy';
+import { tenantKeyPolicy } from '../../tasks/encryption-key/key-policy';
 import type { Membership } from '../../tasks/membership/memberships';
 import type { Environment, EnvironmentName, TaskInput } from '../../tasks/shared/contract';
 import { ENVIRONMENT } from '../../tasks/shared/contract';
@@ -52,6 +52,8 @@ export const anEnvironment = (): Record<string, string> => ({
   KNOWLEDGE_BASE_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/knowledge-base`,
   EMBEDDING_MODEL_ARN: `arn:aws:bedrock:${REGION}::foundation-model/titan`,
   STORAGE_WRITER_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/storage-writer`,
+  TENANT_ACCESS_ROLE_ARN: `arn:aws:iam::${ACCOUNT}:role/tenant-access`,
+  DATA_KEY_ARN: aKeyArn('data'),
   ACCOUNT_ID: ACCOUNT,
   ONBOARD_STATE_MACHINE_ARN: STATE_MACHINE_ARN,
   OFFBOARD_STATE_MACHINE_ARN: OFFBOARD_MACHINE_ARN,
@@ -180,8 +182,8 @@ export const anOperationItem = (changes: Partial<OperationRecord> = {}, tenantId
 export const aLedgerItem = (changes: Partial<LedgerEntry> = {}, tenantId = 'acme') =>
   keyed(tenantId, `RESOURCE#${changes.type ?? 'encryption-key'}`, aLedgerEntry(changes));
 
-/** Policy of the tenants' keys in anEnvironment. */
-export const aKeyPolicy = () => stageKeyPolicy(aVerification().env);
+/** Policy of the tenant's key in anEnvironment. */
+export const aKeyPolicy = (tenantId = 'acme') => tenantKeyPolicy(tenantId, aVerification().env);
 
 /** What is wrong, in words. */
 export const messagesOf = (problems: readonly { readonly message: string }[]): string[] =>

@@ -155,6 +155,11 @@ export const bedrockAgent: AccessTable = {
   },
 };
 
+/** Agents for Amazon Bedrock Runtime: retrieval is asked of the knowledge base, with its tags. */
+export const bedrockAgentRuntime: AccessTable = named('bedrock', ['Retrieve'], knowledgeBaseArn, (call, around) =>
+  knowledgeBaseTags(knowledgeBaseArn(call, around), around),
+);
+
 const executionArn = (call: Call): string => text(call, 'executionArn');
 const machineArn = (call: Call): string => text(call, 'stateMachineArn');
 

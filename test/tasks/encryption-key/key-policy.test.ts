@@ -3,11 +3,15 @@ import { keyPolicy } from '../../../tasks/encryption-key/key-policy';
 const WRITER = 'arn:aws:iam::123456789012:role/storage-writer';
 const READER = 'arn:aws:iam::123456789012:role/knowledge-base';
 
+const SESSIONS = 'arn:aws:iam::123456789012:role/tenant-access';
+
 const policy = keyPolicy({
+  tenantId: 'acme',
   partition: 'aws',
   account: '123456789012',
   storageWriterRoleArn: WRITER,
   knowledgeBaseRoleArn: READER,
+  tenantAccessRoleArn: SESSIONS,
 });
 const statement = (sid: string) => policy.Statement.find(({ Sid }) => Sid === sid);
 const CRYPTOGRAPHY = /^kms:(Encrypt|Decrypt|GenerateDataKey|ReEncrypt|CreateGrant|\*)/;
@@ -23,7 +27,7 @@ describe('keyPolicy', () => {
     expect(administer?.Action.filter((action) => CRYPTOGRAPHY.test(action))).toEqual([]);
   });
 
-  it('allows cryptography to the two roles alone, each through S3 only', () => {
+  it('allows cryptography to two roles through S3 only, and to sessions of this tenant', () => {
     const allowed = policy.Statement.filter(
       ({ Effect, Action }) => Effect === 'Allow' && Action.some((action) => CRYPTOGRAPHY.test(action)),
     );
@@ -31,6 +35,7 @@ describe('keyPolicy', () => {
     expect(allowed.map(({ Condition }) => Condition)).toEqual([
       { ArnEquals: { 'aws:PrincipalArn': WRITER }, StringLike: { 'kms:ViaService': 's3.*.amazonaws.com' } },
       { ArnEquals: { 'aws:PrincipalArn': READER }, StringLike: { 'kms:ViaService': 's3.*.amazonaws.com' } },
+      { ArnEquals: { 'aws:PrincipalArn': SESSIONS }, StringEquals: { 'aws:PrincipalTag/tenant_id': 'acme' } },
     ]);
     expect(statement('ReadDocumentsForIngestion')?.Action).toEqual(['kms:Decrypt']);
   });
@@ -40,7 +45,19 @@ describe('keyPolicy', () => {
       Effect: 'Deny',
       Principal: { AWS: '*' },
       Action: ['kms:CreateGrant', 'kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
-      Condition: { ArnNotEquals: { 'aws:PrincipalArn': [WRITER, READER] } },
+      Condition: { ArnNotEquals: { 'aws:PrincipalArn': [WRITER, READER, SESSIONS] } },
+    });
+  });
+
+  it('denies sessions of every other tenant, and those without one, what the tenant-access role’s own policy may allow', () => {
+    expect(statement('DenyOtherTenants')).toMatchObject({
+      Effect: 'Deny',
+      Principal: { AWS: '*' },
+      Action: ['kms:CreateGrant', 'kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey*', 'kms:ReEncrypt*'],
+      Condition: {
+        ArnEquals: { 'aws:PrincipalArn': SESSIONS },
+        StringNotEquals: { 'aws:PrincipalTag/tenant_id': 'acme' },
+      },
     });
   });
 
@@ -55,6 +72,8 @@ describe('keyPolicy', () => {
       account: '1',
       storageWriterRoleArn: WRITER,
       knowledgeBaseRoleArn: READER,
+      tenantAccessRoleArn: SESSIONS,
+      tenantId: 'acme',
     });
 
     expect(china.Statement[0]?.Principal).toEqual({ AWS: 'arn:aws-cn:iam::1:root' });

@@ -38,6 +38,7 @@ const PLATFORM: Platform = {
   userPoolArn: `arn:aws:cognito-idp:${REGION}:${ACCOUNT}:userpool/pool`,
   vectorDomainArn: `arn:aws:es:${REGION}:${ACCOUNT}:domain/vectors`,
   knowledgeBaseRoleArn: `arn:aws:iam::${ACCOUNT}:role/knowledge-base`,
+  tenantAccessRoleArn: `arn:aws:iam::${ACCOUNT}:role/tenant-access`,
   onboardStateMachineArn: STATE_MACHINE_ARN,
   offboardStateMachineArn: OFFBOARD_MACHINE_ARN,
   reinstateStateMachineArn: REINSTATE_MACHINE_ARN,

@@ -6,6 +6,7 @@ import { KMSClient } from '@aws-sdk/client-kms';
 import { OpenSearchClient } from '@aws-sdk/client-opensearch';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SFNClient } from '@aws-sdk/client-sfn';
+import { STSClient } from '@aws-sdk/client-sts';
 import { DynamoDBDocumentClient, GetCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import { z } from 'zod';
@@ -51,6 +52,7 @@ import { NotReadyError } from '../../../tasks/shared/errors';
 import { ONBOARDING_STATUSES, STATUSES } from '../../../tasks/shared/tenant';
 import * as destroyStorage from '../../../tasks/storage-prefix/destroy';
 import * as storagePrefix from '../../../tasks/storage-prefix/provision';
+import * as verifyIsolation from '../../../tasks/tenant-access/verify-isolation';
 import * as issueClaim from '../../../tasks/tenant-claim/issue';
 import * as destroyUsers from '../../../tasks/user-group/destroy';
 import * as userGroup from '../../../tasks/user-group/provision';
@@ -89,6 +91,7 @@ const clients = [
   mockClient(CognitoIdentityProviderClient),
   logs,
   mockClient(SFNClient),
+  mockClient(STSClient),
 ];
 const fenceOf = (name: string) => CONTRACTS.find((contract) => contract.name === name)?.fence ?? [];
 const awsCalls = () =>
@@ -119,6 +122,7 @@ const STEPS: readonly (readonly [name: string, handler: Handler])[] = [
   ['provision-audit-log', auditLog.handler],
   ['check-quotas', checkQuotas.handler],
   ['verify-tenant', verify.handler],
+  ['verify-isolation', verifyIsolation.handler],
   ['activate-tenant', activate.handler],
   ['suspend-users', suspendUsers.handler],
   ['restore-users', restoreUsers.handler],

@@ -1,0 +1,214 @@
+import { BedrockAgentRuntimeClient, RetrieveCommand } from '@aws-sdk/client-bedrock-agent-runtime';
+import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import {
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { FIRST_ITEMS } from '../data-partition/contract';
+import { REPEATABLE } from '../shared/clients';
+import {
+  type App,
+  auditLogGroupName,
+  auditPrefix,
+  BY_TENANT_INDEX,
+  PRINCIPAL_TAG,
+  partitionKey,
+  partitionPrefix,
+  storageMarkerKey,
+  storagePrefix,
+} from '../shared/names';
+import { type SessionCredentials, sts } from './session';
+
+/** What of the tenant, and of the platform, the sessions try. */
+export interface Targets {
+  readonly tenantId: string;
+  readonly app: App;
+  readonly dataTable: string;
+  readonly dataBucket: string;
+  /** The tenant's key. */
+  readonly keyArn: string;
+  /** Of a tenant that has one. */
+  readonly knowledgeBaseId: string | undefined;
+  readonly registryTable: string;
+  readonly membershipTable: string;
+  readonly auditBucket: string;
+  /** The platform's key of the data table and the data bucket. */
+  readonly platformKeyArn: string;
+  readonly roleArn: string;
+}
+
+export interface Attempt {
+  /** As an operator reads it, for example `dynamodb:GetItem TENANT#acme`. */
+  readonly call: string;
+  readonly run: () => Promise<unknown>;
+}
+
+/** Clients of one session; nothing but connections outlives the invocation. */
+export type Clients = ReturnType<typeof clientsOf>;
+
+export function clientsOf(credentials: SessionCredentials) {
+  // The connections of one client for all: they stay warm, and the runtime of Bedrock would open one of HTTP/2 by itself.
+  const settings = { ...REPEATABLE, credentials, requestHandler: sts.config.requestHandler };
+  return {
+    dynamodb: DynamoDBDocumentClient.from(new DynamoDBClient(settings)),
+    s3: new S3Client(settings),
+    kms: new KMSClient(settings),
+    logs: new CloudWatchLogsClient(settings),
+    retrieval: new BedrockAgentRuntimeClient(settings),
+    sts: new STSClient(settings),
+  };
+}
+
+type Encryption = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'>;
+
+/** What no tenant's data is called. */
+const PROBE = 'isolation-check';
+/** Whoever may put learns that the condition is false; nothing is written. */
+const NEVER = { ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(pk)' } as const;
+
+/**
+ * What the tenant needs to do its work: the tenant's own session must be let through, every other one must not.
+ * @param sealed gives a data key, encrypted with the tenant's key by the tenant's own session
+ * @param encryption of an upload: with a key that the session may not use, the key alone would be what is refused
+ */
+export function onTheTenant(
+  clients: Clients,
+  targets: Targets,
+  sealed: () => Promise<Uint8Array>,
+  encryption: Encryption,
+): readonly Attempt[] {
+  const { dynamodb, s3, kms, logs, retrieval } = clients;
+  const { tenantId, app, dataTable: TableName, dataBucket: Bucket, keyArn, knowledgeBaseId } = targets;
+  const pk = partitionKey(tenantId);
+  const further = `${partitionPrefix(tenantId)}${PROBE}`;
+  const Key = storageMarkerKey(tenantId);
+  const logGroupName = auditLogGroupName(app, tenantId);
+  return [
+    read(dynamodb, TableName, { pk, sk: FIRST_ITEMS[0] }),
+    put(dynamodb, TableName, further),
+    { call: `s3:GetObject ${Key}`, run: () => s3.send(new GetObjectCommand({ Bucket, Key })) },
+    {
+      // The marker is there already, and a put that must not replace it changes nothing.
+      call: `s3:PutObject ${Key}`,
+      run: () => s3.send(new PutObjectCommand({ Bucket, Key, Body: '', IfNoneMatch: '*', ...encryption })),
+    },
+    list(s3, Bucket, storagePrefix(tenantId)),
+    generate(kms, keyArn),
+    {
+      call: `kms:Decrypt ${keyArn}`,
+      run: async () => kms.send(new DecryptCommand({ KeyId: keyArn, CiphertextBlob: await sealed() })),
+    },
+    {
+      call: `logs:FilterLogEvents ${logGroupName}`,
+      run: () => logs.send(new FilterLogEventsCommand({ logGroupName, limit: 1 })),
+    },
+    ...(knowledgeBaseId === undefined
+      ? []
+      : [
+          {
+            call: `bedrock:Retrieve ${knowledgeBaseId}`,
+            run: () => retrieval.send(new RetrieveCommand({ knowledgeBaseId, retrievalQuery: { text: PROBE } })),
+          },
+        ]),
+  ];
+}
+
+/**
+ * What the tenant's own session must be denied: everything beside its partition, its prefix and its key. The names extend
+ * the tenant's id without a delimiter, as the id of another tenant may. Nothing need exist under them: AWS decides before
+ * it looks, and answers "denied" or something else.
+ */
+export function besideTheTenant(clients: Clients, targets: Targets): readonly Attempt[] {
+  const { dynamodb, s3, kms, logs, sts: ownSts } = clients;
+  const { tenantId, app, dataTable, dataBucket: Bucket, platformKeyArn, roleArn } = targets;
+  const otherId = `${tenantId}0`;
+  const [own, other] = [partitionKey(tenantId), partitionKey(otherId)];
+  const otherKey = storageMarkerKey(otherId);
+  const otherLogs = auditLogGroupName(app, otherId);
+  return [
+    read(dynamodb, dataTable, { pk: other, sk: FIRST_ITEMS[0] }),
+    put(dynamodb, dataTable, other),
+    put(dynamodb, dataTable, own, "the platform's own items"),
+    { call: 'dynamodb:Scan', run: () => dynamodb.send(new ScanCommand({ TableName: dataTable, Limit: 1 })) },
+    {
+      call: `dynamodb:Query index ${BY_TENANT_INDEX}`,
+      run: () =>
+        dynamodb.send(
+          new QueryCommand({
+            TableName: dataTable,
+            IndexName: BY_TENANT_INDEX,
+            KeyConditionExpression: 'tenantKey = :key',
+            ExpressionAttributeValues: { ':key': other },
+            Limit: 1,
+          }),
+        ),
+    },
+    read(dynamodb, targets.registryTable, { pk: own, sk: 'STATE' }, 'the registry'),
+    put(dynamodb, targets.membershipTable, own, 'memberships'),
+    { call: `s3:GetObject ${otherKey}`, run: () => s3.send(new GetObjectCommand({ Bucket, Key: otherKey })) },
+    list(s3, Bucket, storagePrefix(tenantId).slice(0, -1)),
+    { call: 's3:ListBucket without a prefix', run: () => s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 })) },
+    list(s3, targets.auditBucket, auditPrefix(tenantId)),
+    generate(kms, platformKeyArn),
+    {
+      call: `logs:FilterLogEvents ${otherLogs}`,
+      run: () => logs.send(new FilterLogEventsCommand({ logGroupName: otherLogs, limit: 1 })),
+    },
+    assume(ownSts, roleArn, `for ${otherId}`, { [PRINCIPAL_TAG]: otherId }),
+  ];
+}
+
+/** Sessions that must not start, whoever starts them: without a tenant, and with tags that nobody has thought of. */
+export const beforeAnySession = ({ roleArn, tenantId }: Targets): readonly Attempt[] => [
+  assume(sts, roleArn, 'without a tenant', {}),
+  assume(sts, roleArn, 'with an empty tenant', { [PRINCIPAL_TAG]: '' }),
+  assume(sts, roleArn, 'with a further tag', { [PRINCIPAL_TAG]: tenantId, [PROBE]: 'true' }),
+];
+
+type Documents = Clients['dynamodb'];
+
+const read = (
+  dynamodb: Documents,
+  TableName: string,
+  Key: { readonly pk: string; readonly sk: string },
+  of?: string,
+): Attempt => ({
+  call: `dynamodb:GetItem ${Key.pk}${suffix(of)}`,
+  run: () => dynamodb.send(new GetCommand({ TableName, Key })),
+});
+
+const put = (dynamodb: Documents, TableName: string, pk: string, of?: string): Attempt => ({
+  call: `dynamodb:PutItem ${pk}${suffix(of)}`,
+  run: () => dynamodb.send(new PutCommand({ TableName, Item: { pk, sk: PROBE }, ...NEVER })),
+});
+
+const list = (s3: S3Client, Bucket: string, Prefix: string): Attempt => ({
+  call: `s3:ListBucket ${Prefix}`,
+  run: () => s3.send(new ListObjectsV2Command({ Bucket, Prefix, MaxKeys: 1 })),
+});
+
+const generate = (kms: KMSClient, KeyId: string): Attempt => ({
+  call: `kms:GenerateDataKey ${KeyId}`,
+  run: () => kms.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' })),
+});
+
+const assume = (sts: STSClient, RoleArn: string, how: string, tags: Readonly<Record<string, string>>): Attempt => ({
+  call: `sts:AssumeRole ${how}`,
+  run: () =>
+    sts.send(
+      new AssumeRoleCommand({
+        RoleArn,
+        RoleSessionName: PROBE,
+        Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })),
+      }),
+    ),
+});
+
+const suffix = (of: string | undefined): string => (of === undefined ? '' : `, ${of}`);
