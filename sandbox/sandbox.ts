@@ -74,6 +74,7 @@ export class Sandbox {
         sessions,
         canAssumeRole: (roleArn) =>
           this.iam.trusts(roleArn, 'bedrock.amazonaws.com', { sourceArn: NEW_KNOWLEDGE_BASE }),
+        trusts: (roleArn, request) => this.iam.trustsWebIdentity(roleArn, request),
       },
       (functionName, event) =>
         this.functions.invoke(functionName, event, { invocationType: 'RequestResponse', requestId: randomUUID() }),

@@ -17,6 +17,7 @@ import { signInOperations } from './cognito/sign-in';
 import { checked, PoolStore, pageOf60, type SentMessage, type User, type UserPool } from './cognito/store';
 import { type InvokeTrigger, Tokens } from './cognito/tokens';
 import { userOperations } from './cognito/users';
+import type { KnownToken } from './cognito-identity';
 import { type Estate, type JsonService, type RawService, ServiceError } from './service';
 
 export interface CognitoOptions {
@@ -68,6 +69,8 @@ export interface Cognito {
   createClient(userPoolId: string, settings: ClientSettings): string;
   /** State for assertions: groups, users with their groups, attributes and sign-outs. */
   userPool(id: string): UserPool;
+  /** What the pool of that name says of an ID token, for identity pools: see CognitoIdentityOptions. */
+  readToken(provider: string, token: string): KnownToken | undefined;
   /** Every e-mail that Cognito would have sent, oldest first. */
   messages(userPoolId: string): readonly SentMessage[];
   /** Stands for what a user does alone, for example choosing a password: CONFIRMED. */
@@ -111,6 +114,7 @@ export function createCognito(
     },
     createClient: (userPoolId, settings) => addClient(store.pool(userPoolId), settings, estate),
     userPool: (id) => store.pool(id),
+    readToken: (provider, token) => tokens.read(provider, token),
     messages: (userPoolId) => store.pool(userPoolId).messages,
     setUserStatus(userPoolId, username, status) {
       const user: User = store.user(store.pool(userPoolId), username);

@@ -88,6 +88,7 @@ function matches(rule: FaultRule, call: Call): boolean {
 
 /** Name, HTTP status and message of "too many requests" by service. */
 const THROTTLING: Readonly<Record<string, readonly [code: string, status: number, message: string]>> = {
+  'cognito-identity': ['TooManyRequestsException', 400, 'Too many requests'],
   'cognito-identity-provider': ['TooManyRequestsException', 400, 'Too many requests'],
   'bedrock-agent': ['ThrottlingException', 429, 'Too many requests, please wait before trying again.'],
   'bedrock-agent-runtime': ['ThrottlingException', 429, 'Too many requests, please wait before trying again.'],

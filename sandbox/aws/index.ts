@@ -5,6 +5,7 @@ import { createRetrieval } from './bedrock-agent/retrieval';
 import { createCloudFormation } from './cloudformation';
 import { createCognito } from './cognito';
 import type { InvokeTrigger } from './cognito/tokens';
+import { type CognitoIdentityOptions, createCognitoIdentity } from './cognito-identity';
 import { createDynamoDb } from './dynamodb';
 import { createKms } from './kms';
 import { createLogs } from './logs';
@@ -25,6 +26,8 @@ export interface IdentityOptions {
   readonly sessions?: Sessions;
   /** Whether Bedrock may have the role. @default every one */
   readonly canAssumeRole?: (roleArn: string) => boolean;
+  /** Whether an identity pool may start a session of the role. @default none */
+  readonly trusts?: CognitoIdentityOptions['trusts'];
 }
 
 export type Services = ReturnType<typeof createServices>;
@@ -33,11 +36,20 @@ export type Services = ReturnType<typeof createServices>;
 export function createServices(
   estate: Estate,
   { knowledgeBases, groupsPerPool }: EstateQuotas = {},
-  { directory = new Directory(), sessions = new Sessions(estate), canAssumeRole }: IdentityOptions = {},
+  {
+    directory = new Directory(),
+    sessions = new Sessions(estate),
+    canAssumeRole,
+    trusts = () => false,
+  }: IdentityOptions = {},
   invokeTrigger?: InvokeTrigger,
 ) {
   const kms = createKms(estate, { principalExists: (arn) => directory.role(arn) !== undefined });
   const opensearch = createOpenSearch(estate);
+  const cognito = createCognito(estate, {
+    ...(groupsPerPool !== undefined && { groupsPerPool }),
+    ...(invokeTrigger !== undefined && { invokeTrigger }),
+  });
   const bedrock = createBedrockAgent(estate, {
     indexExists: (domainArn, index) => opensearch.indexExists(domainArn, index),
     ...(canAssumeRole !== undefined && { canAssumeRole }),
@@ -47,10 +59,8 @@ export function createServices(
     kms,
     s3: createS3(estate, { kms }),
     logs: createLogs(estate, { kms }),
-    cognito: createCognito(estate, {
-      ...(groupsPerPool !== undefined && { groupsPerPool }),
-      ...(invokeTrigger !== undefined && { invokeTrigger }),
-    }),
+    cognito,
+    identityPools: createCognitoIdentity(estate, { sessions, trusts, readToken: cognito.readToken }),
     opensearch,
     bedrock,
     retrieval: createRetrieval(() => bedrock.knowledgeBases()),

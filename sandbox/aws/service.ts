@@ -20,7 +20,7 @@ export interface Caller {
 
 /** One identified call: what the call log records and the fault plan matches. */
 export interface Call {
-  /** Service in the SDK's client naming: kms, s3, sfn, logs, dynamodb, cognito-identity-provider, opensearch, bedrock-agent, bedrock-agent-runtime, lambda, sqs, cloudformation, sts. */
+  /** Service in the SDK's client naming: kms, s3, sfn, logs, dynamodb, cognito-identity, cognito-identity-provider, opensearch, bedrock-agent, bedrock-agent-runtime, lambda, sqs, cloudformation, sts. */
   readonly service: string;
   /** Operation in the API's own naming, for example CreateKey. */
   readonly operation: string;

@@ -401,13 +401,41 @@ export const RESOURCE_TYPES: Readonly<Record<string, Deploy>> = {
     });
     return { ref: id, attributes: { ClientId: id, Name: ClientName ?? generatedName } };
   },
-  /** Nobody gets credentials of it here: what its role trusts is tested on the role. */
-  'AWS::Cognito::IdentityPool': observed('AWS::Cognito::IdentityPool', 'IdentityPoolName', (name, { estate }) => ({
-    ref: `${estate.region}:${name}`,
-    attributes: { Name: name },
-  })),
-  'AWS::Cognito::IdentityPoolPrincipalTag': recorded,
-  'AWS::Cognito::IdentityPoolRoleAttachment': recorded,
+  'AWS::Cognito::IdentityPool': (
+    {
+      IdentityPoolName,
+      AllowUnauthenticatedIdentities,
+      AllowClassicFlow = false,
+      CognitoIdentityProviders = [],
+      ...others
+    },
+    { services },
+    { generatedName },
+  ) => {
+    const name = IdentityPoolName ?? generatedName;
+    const unknown = Object.keys(others).filter((property) => property !== 'IdentityPoolTags');
+    if (unknown.length > 0) throw new Error(`identity pool ${name}: the sandbox does not know ${unknown.join(', ')}`);
+    const id = services.identityPools.createIdentityPool({
+      name,
+      allowUnauthenticated: AllowUnauthenticatedIdentities,
+      allowClassicFlow: AllowClassicFlow,
+      providers: CognitoIdentityProviders,
+    });
+    return { ref: id, attributes: { Name: name } };
+  },
+  'AWS::Cognito::IdentityPoolPrincipalTag': (
+    { IdentityPoolId, IdentityProviderName, UseDefaults, PrincipalTags },
+    { services },
+  ) => {
+    if (UseDefaults === true) throw new Error('identity pool: the sandbox does not know the default mapping of tags');
+    services.identityPools.setPrincipalTags(IdentityPoolId, IdentityProviderName, PrincipalTags);
+    return nameOnly(`${IdentityPoolId}|${IdentityProviderName}`);
+  },
+  'AWS::Cognito::IdentityPoolRoleAttachment': ({ IdentityPoolId, Roles, RoleMappings }, { services }) => {
+    if (RoleMappings !== undefined) throw new Error('identity pool: the sandbox knows no mappings of roles');
+    services.identityPools.setAuthenticatedRole(IdentityPoolId, Roles.authenticated);
+    return nameOnly(IdentityPoolId);
+  },
   'AWS::Cognito::ManagedLoginBranding': recorded,
   'AWS::Cognito::UserPoolDomain': ({ Domain }) => ({ ref: Domain, attributes: {} }),
 

@@ -1,6 +1,7 @@
+import type { WebIdentity } from '../aws/cognito-identity';
 import type { Call, Caller, ServiceError } from '../aws/service';
 import type { AccessRequest, Surroundings } from './access';
-import { type ContextRecord, contextOf, tagKeys } from './context';
+import { type ContextRecord, contextOf, requestedTags, tagKeys } from './context';
 import { AccessDenied, deniedBy, explain, rejectedToken } from './denial';
 import { decide } from './evaluate';
 import { type Policy, readPolicy } from './policy';
@@ -70,6 +71,28 @@ export class Authorizer {
     const principal: Principal = { kind: 'service', name: service, sourceAccount: estate.accountId, ...source };
     const request = { action: 'sts:AssumeRole', resource: roleArn, policy: { policy: role.trust, decides: true } };
     return this.#ask('sts', principal, request) === undefined;
+  }
+
+  /** Whether the role's trust policy lets an identity pool start such a session: AssumeRoleWithWebIdentity, with tags. */
+  trustsWebIdentity(roleArn: string, { identityPoolId, identityId, amr, tags }: WebIdentity): boolean {
+    const role = this.#around.directory.role(roleArn);
+    if (role === undefined) return false;
+    const provider = 'cognito-identity.amazonaws.com';
+    const context: ContextRecord = {
+      ...requestedTags(tags),
+      [`${provider}:aud`]: identityPoolId,
+      [`${provider}:amr`]: amr,
+      [`${provider}:sub`]: identityId,
+    };
+    const actions = ['sts:AssumeRoleWithWebIdentity', ...(tags.size > 0 ? ['sts:TagSession'] : [])];
+    return actions.every(
+      (action) =>
+        this.#ask(
+          'sts',
+          { kind: 'federated', provider },
+          { action, resource: roleArn, context, policy: { policy: role.trust, decides: true } },
+        ) === undefined,
+    );
   }
 
   /** Granted actions that no call has used so far. */

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { AuthenticationResultType, UserPoolClientType } from '@aws-sdk/client-cognito-identity-provider';
+import type { KnownToken } from '../cognito-identity';
 import type { Estate } from '../service';
 import { ServiceError } from '../service';
 import type { Claims } from './jwt';
@@ -139,13 +140,20 @@ export class Tokens {
       const user = pool.users.get(String(claims['username']));
       if (Number(claims['exp']) * 1000 <= this.estate.clock.now()) refuse('Access Token has expired');
       if (claims['token_use'] !== 'access' || user === undefined) refuse('Invalid Access Token');
-      const issuedAt = Number(claims['iat']) * 1000;
-      if (!user.enabled || (user.signedOutAt !== undefined && issuedAt <= user.signedOutAt.getTime()))
-        refuse('Access Token has been revoked');
+      if (!isLive(user, claims)) refuse('Access Token has been revoked');
       if (!String(claims['scope']).split(' ').includes(scope)) refuse('Access Token does not have required scopes');
       return { pool, user, claims };
     }
     return refuse('Invalid Access Token');
+  }
+
+  /** Claims of a token that the pool behind the provider's name has signed, and whether its user may still use it. */
+  read(provider: string, token: string): KnownToken | undefined {
+    const pool = [...this.store.pools.values()].find((one) => this.issuer(one) === `https://${provider}`);
+    const claims = pool?.signer().read(token);
+    if (pool === undefined || claims === undefined) return undefined;
+    const user = pool.users.get(String(claims['cognito:username'] ?? claims['username']));
+    return { claims, alive: user !== undefined && isLive(user, claims) };
   }
 
   #checked(pool: UserPool, client: UserPoolClientType, token: string | undefined) {
@@ -282,6 +290,10 @@ export class Tokens {
     return answer.response.claimsAndScopeOverrideDetails ?? {};
   }
 }
+
+/** Neither disabled nor signed out since the token was issued. */
+const isLive = ({ enabled, signedOutAt }: User, claims: Claims): boolean =>
+  enabled && (signedOutAt === undefined || Number(claims['iat']) * 1000 > signedOutAt.getTime());
 
 /** Added or overridden first, then suppressed: a claim in both lists is gone. */
 function changed(claims: Claims, overrides: TokenOverrides | null | undefined): Claims {

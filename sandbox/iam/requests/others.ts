@@ -56,6 +56,11 @@ export const cognitoHostedPages: AccessTable = Object.fromEntries(
   ['GetJwks', 'Login', 'Token', 'Revoke'].map((operation) => [operation, () => []]),
 );
 
+/** Identity pools: nobody signs such requests; the token of the login counts [public API operations]. */
+export const cognitoIdentity: AccessTable = Object.fromEntries(
+  ['GetId', 'GetCredentialsForIdentity', 'GetOpenIdToken'].map((operation) => [operation, () => []]),
+);
+
 /** The data-plane calls that the index operations make on the domain [OpenSearch guide, automatic semantic enrichment: permissions]. */
 const INDEX_OPERATIONS: Readonly<Record<string, readonly string[]>> = {
   CreateIndex: ['es:ESHttpHead', 'es:ESHttpPut', 'es:ESHttpPost'],
