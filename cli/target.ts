@@ -4,13 +4,17 @@ import { APP_NAME, lifecycleStackName, STAGES } from '../infra/config';
 import type { ReadArchive } from '../tasks/audit-archive/read-archive';
 import { retireOrphanedKey } from '../tasks/doctor/contract';
 import { DoctorReport } from '../tasks/doctor/finding';
+import { ENCRYPTION_KEY } from '../tasks/encryption-key/contract';
+import { KNOWLEDGE_BASE } from '../tasks/knowledge-base/contract';
 import { requestOperation } from '../tasks/lifecycle/contract';
 import { changeHold } from '../tasks/lifecycle/offboarding-contract';
 import { isNamed, mapAwsError } from '../tasks/shared/aws-errors';
 import { TenantLifecycleError, TenantNotRequestedError } from '../tasks/shared/errors';
 import type { Registry } from '../tasks/shared/registry';
+import type { Account } from './account-checks';
 import { RefusedError, TargetError, TenantctlError, UnknownOutcomeError } from './errors';
 import { type Executions, openExecutions } from './executions';
+import { knownState } from './known-tenant';
 import { type LogQueries, openLogQueries } from './log-queries';
 
 /** Where `npm start` serves. */
@@ -70,6 +74,8 @@ export interface Target {
   registry(): Promise<Registry>;
   /** Reads and verifies a tenant's audit archive. Needs read access to the registry table and below the tenant's audit prefix. */
   readArchive(tenantId: string, keep?: (key: string) => boolean): Promise<ReadArchive>;
+  /** Where a tenant's things are. Needs read access to the registry table. */
+  account(tenantId: string): Promise<Omit<Account, 'tokens' | 'ingest'>>;
 }
 
 /** Settings for SDK clients of the sandbox. Fixed keys: nobody's own credentials are ever sent to an endpoint that was typed in. */
@@ -111,6 +117,18 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     const answer = z.safeParse(answers, payload);
     if (answer.success) return answer.data;
     throw new UnknownOutcomeError(`${FunctionName} answered with something else than expected`, repeat);
+  }
+
+  async function openRegistryThere(): Promise<Registry> {
+    // Not import(): that would want the extension of the compiled file. Loaded here because its clients take their time.
+    const { connectRegistry, openRegistry } =
+      require('../tasks/shared/registry') as typeof import('../tasks/shared/registry');
+    const registry = openRegistry(output('RegistryTableName'), connectRegistry(settings));
+    return {
+      ...registry,
+      getTenant: (tenantId) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.getTenant(tenantId)),
+      listTenants: (status) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.listTenants(status)),
+    };
   }
 
   return {
@@ -169,17 +187,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
 
     executions: () => openExecutions(settings, (operation) => output(MACHINE_OUTPUTS[operation]), calling),
 
-    async registry() {
-      // Not import(): that would want the extension of the compiled file. Loaded here because its clients take their time.
-      const { connectRegistry, openRegistry } =
-        require('../tasks/shared/registry') as typeof import('../tasks/shared/registry');
-      const registry = openRegistry(output('RegistryTableName'), connectRegistry(settings));
-      return {
-        ...registry,
-        getTenant: (tenantId) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.getTenant(tenantId)),
-        listTenants: (status) => calling('dynamodb:Query', REPEAT_COMMAND, () => registry.listTenants(status)),
-      };
-    },
+    registry: openRegistryThere,
 
     async readArchive(tenantId, keep) {
       const { openRegistry, connectRegistry } =
@@ -199,6 +207,37 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       if (read.contents.objects.length === 0 && head === undefined)
         throw new TenantNotRequestedError(`tenant ${tenantId}: it has no audit archive`);
       return read;
+    },
+
+    async account(tenantId) {
+      const app = { name: APP_NAME, stage: options.stage };
+      const record = await (await openRegistryThere()).getTenant(tenantId);
+      knownState(tenantId, record);
+      const physicalIdOf = (type: string) =>
+        record.resources.find((resource) => resource.type === type && resource.phase === 'DONE')?.physicalId;
+      const keyArn = physicalIdOf(ENCRYPTION_KEY);
+      if (keyArn === undefined)
+        throw new TargetError(`tenant ${tenantId} has no encryption key`, 'Take a tenant that is ACTIVE.');
+      return {
+        // The sandbox is addressed by path, as any endpoint that is no bucket's own.
+        settings: { ...settings, ...('endpoint' in settings && { forcePathStyle: true }) },
+        targets: {
+          tenantId,
+          app,
+          keyArn,
+          knowledgeBaseId: physicalIdOf(KNOWLEDGE_BASE),
+          dataTable: output('DataTableName'),
+          dataBucket: output('DataBucketName'),
+          registryTable: output('RegistryTableName'),
+          membershipTable: output('MembershipTableName'),
+          auditBucket: output('AuditBucketName'),
+          platformKeyArn: output('DataKeyArn'),
+          roleArn: output('TenantAccessRoleArn'),
+        },
+        userPoolId: output('UserPoolId'),
+        userPoolClientId: output('UserPoolClientId'),
+        identityPoolId: output('IdentityPoolId'),
+      };
     },
   };
 }

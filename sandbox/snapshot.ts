@@ -58,7 +58,7 @@ export async function snapshotOf(sandbox: Sandbox, tenantId: string, { data = fa
 const sorted = <T>(items: readonly T[]): readonly string[] => items.map((item) => JSON.stringify(item)).sort();
 
 /** The deployed app, as its functions are told. */
-function appOf(sandbox: Sandbox) {
+export function appOf(sandbox: Sandbox) {
   const { variables } = sandbox.functions.functions()[0] ?? { variables: {} as Record<string, string> };
   return { name: variables['APP_NAME'] ?? '', stage: variables['STAGE'] ?? '' };
 }

@@ -2,6 +2,7 @@ import type { TenantCommand } from '../command';
 import { auditVerify } from './audit';
 import { auditQuery } from './audit-query';
 import { auditReport } from './audit-report';
+import { checkAccount } from './check-account';
 import { doctor } from './doctor';
 import { executions } from './executions';
 import { holdCancel, holdExtend, holdLegal, holdSet } from './hold';
@@ -28,4 +29,5 @@ export const COMMANDS: readonly TenantCommand[] = [
   auditVerify,
   auditQuery,
   auditReport,
+  checkAccount,
 ];

@@ -42,6 +42,7 @@ export interface SharedResources {
   readonly userPoolId: string;
   readonly userPoolArn: string;
   readonly userPoolClientId: string;
+  readonly identityPoolId: string;
   readonly vectorDomainEndpoint: string;
 }
 
@@ -89,6 +90,11 @@ export class DataStack extends Stack {
     });
     const memberships = new MembershipTable(this, 'Memberships', { config, encryptionKey: registryKey });
     const users = new UserDirectory(this, 'Users', config);
+    const identities = new IdentityPool(this, 'Identities', {
+      config,
+      userPoolClientId: users.client.userPoolClientId,
+      userPoolProviderName: users.userPool.userPoolProviderName,
+    });
 
     const vectors = new VectorDomain(this, 'Vectors', {
       config,
@@ -122,11 +128,12 @@ export class DataStack extends Stack {
       userPoolId: users.userPool.userPoolId,
       userPoolArn: users.userPool.userPoolArn,
       userPoolClientId: users.client.userPoolClientId,
+      identityPoolId: identities.id,
       vectorDomainEndpoint: vectors.domain.attrDomainEndpoint,
     };
     const platform = platformOf(this, config, own);
     this.attachTriggers(users, config, own, platform);
-    this.admitTenants(users, config, own, platform);
+    this.admitTenants(identities, config, own, platform);
     denyOtherTenants(dataBucket.bucket, platform.tenantAccessRoleArn);
     this.shared = this.exported(own, config);
   }
@@ -143,13 +150,8 @@ export class DataStack extends Stack {
     users.issueTokensBy(issuer);
   }
 
-  /** The role for everything that is done in a tenant's name, and the pool that gives it to signed-in users. */
-  private admitTenants(users: UserDirectory, config: StageConfig, own: SharedResources, platform: Platform): void {
-    const identities = new IdentityPool(this, 'Identities', {
-      config,
-      userPoolClientId: own.userPoolClientId,
-      userPoolProviderName: users.userPool.userPoolProviderName,
-    });
+  /** The role for everything that is done in a tenant's name, which the pool gives to signed-in users. */
+  private admitTenants(identities: IdentityPool, config: StageConfig, own: SharedResources, platform: Platform): void {
     const { arn } = new TenantAccessRole(this, 'TenantAccess', {
       config,
       platform,

@@ -11,6 +11,7 @@ import { failAndRedrive } from './fail-and-redrive';
 import { offboardAndReinstate } from './offboard';
 import { stage } from './stage';
 import { describeTenants } from './tenant-table';
+import { trespass } from './trespass';
 
 /** Everything the demo showed, as data for `--json`. */
 interface Result {
@@ -69,10 +70,13 @@ async function main(): Promise<void> {
     stage.act(3, 'Creating the index fails for a third tenant; redrive');
     await failAndRedrive(sandbox, prove);
 
-    stage.act(4, 'Offboard acme after a hold of 30 days; beta changes its mind');
+    stage.act(4, 'A user of acme2 tries to reach acme');
+    await trespass(sandbox, prove);
+
+    stage.act(5, 'Offboard acme after a hold of 30 days; beta changes its mind');
     await offboardAndReinstate(sandbox, prove);
 
-    stage.act(5, 'Count what exists in every store, beside the registry');
+    stage.act(6, 'Count what exists in every store, beside the registry');
     const inventory = await takeInventory(sandbox);
     stage.table(
       ['resource', 'count'],
@@ -84,7 +88,7 @@ async function main(): Promise<void> {
     );
     Object.assign(result, { counts: inventory.counts, tenants: inventory.tenants });
 
-    stage.act(6, 'An auditor asks what was done for acme, which is gone');
+    stage.act(7, 'An auditor asks what was done for acme, which is gone');
     result.report = await writeAuditReport(sandbox, prove);
   } finally {
     stopWatching();

@@ -12,7 +12,9 @@ import {
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { FIRST_ITEMS } from '../data-partition/contract';
+import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
+import { NotReadyError } from '../shared/errors';
 import {
   type App,
   auditLogGroupName,
@@ -24,6 +26,7 @@ import {
   storageMarkerKey,
   storagePrefix,
 } from '../shared/names';
+import type { Check } from './contract';
 import { type SessionCredentials, sts } from './session';
 
 /** What of the tenant, and of the platform, the sessions try. */
@@ -53,9 +56,10 @@ export interface Attempt {
 /** Clients of one session; nothing but connections outlives the invocation. */
 export type Clients = ReturnType<typeof clientsOf>;
 
-export function clientsOf(credentials: SessionCredentials) {
+/** @param where an endpoint that is not AWS's own @default what the environment says */
+export function clientsOf(credentials: SessionCredentials, where: object = {}) {
   // The connections of one client for all: they stay warm, and the runtime of Bedrock would open one of HTTP/2 by itself.
-  const settings = { ...REPEATABLE, credentials, requestHandler: sts.config.requestHandler };
+  const settings = { ...REPEATABLE, ...where, credentials, requestHandler: sts.config.requestHandler };
   return {
     dynamodb: DynamoDBDocumentClient.from(new DynamoDBClient(settings)),
     s3: new S3Client(settings),
@@ -66,6 +70,7 @@ export function clientsOf(credentials: SessionCredentials) {
   };
 }
 
+/** How an upload is encrypted. */
 type Encryption = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'>;
 
 /** What no tenant's data is called. */
@@ -80,7 +85,7 @@ const NEVER = { ConditionExpression: 'attribute_exists(pk) AND attribute_not_exi
  */
 export function onTheTenant(
   clients: Clients,
-  targets: Targets,
+  targets: Pick<Targets, 'tenantId' | 'app' | 'dataTable' | 'dataBucket' | 'keyArn' | 'knowledgeBaseId'>,
   sealed: () => Promise<Uint8Array>,
   encryption: Encryption,
 ): readonly Attempt[] {
@@ -97,7 +102,8 @@ export function onTheTenant(
     {
       // The marker is there already, and a put that must not replace it changes nothing.
       call: `s3:PutObject ${Key}`,
-      run: () => s3.send(new PutObjectCommand({ Bucket, Key, Body: '', IfNoneMatch: '*', ...encryption })),
+      run: () =>
+        s3.send(new PutObjectCommand({ Bucket, Key, Body: '', ContentLength: 0, IfNoneMatch: '*', ...encryption })),
     },
     list(s3, Bucket, storagePrefix(tenantId)),
     generate(kms, keyArn),
@@ -212,3 +218,30 @@ const assume = (sts: STSClient, RoleArn: string, how: string, tags: Readonly<Rec
 });
 
 const suffix = (of: string | undefined): string => (of === undefined ? '' : `, ${of}`);
+
+/** Any answer but a denial says that the call was let through, also an error of the service behind it. */
+export async function answerOf(run: () => Promise<unknown>): Promise<Check['answer']> {
+  try {
+    await run();
+    return 'allowed';
+  } catch (error) {
+    if (isNamed(error, 'AccessDenied', 'AccessDeniedException')) return 'denied';
+    if (isNamed(error, ...ANSWERS)) return 'allowed';
+    if (isNamed(error, ...KEY_NOT_READY))
+      throw new NotReadyError(`the key is not usable everywhere yet (${(error as Error).name})`, { cause: error });
+    throw error;
+  }
+}
+
+/** What the services say to a call that was let through and came to nothing. */
+const ANSWERS = [
+  'ConditionalCheckFailedException',
+  'DependencyFailedException',
+  'NoSuchKey',
+  'PreconditionFailed',
+  'ResourceNotFoundException',
+  'ValidationException',
+] as const;
+
+/** What KMS says of a key that was just made or enabled, as long as not everybody knows. */
+const KEY_NOT_READY = ['DisabledException', 'KMSInvalidStateException', 'NotFoundException'] as const;

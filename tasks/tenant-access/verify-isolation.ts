@@ -2,7 +2,6 @@ import { GenerateDataKeyCommand } from '@aws-sdk/client-kms';
 import { ENCRYPTION_KEY } from '../encryption-key/contract';
 import { KNOWLEDGE_BASE } from '../knowledge-base/contract';
 import { writeAuditRecord } from '../shared/audit';
-import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { IsolationBreachError, NotReadyError, VerificationFailedError } from '../shared/errors';
@@ -11,6 +10,7 @@ import { auditRecordKey } from '../shared/names';
 import { type Check, verifyIsolation as contract } from './contract';
 import {
   type Attempt,
+  answerOf,
   beforeAnySession,
   besideTheTenant,
   type Clients,
@@ -33,7 +33,7 @@ export async function verifyIsolation(input: TaskInput, scope: Scope) {
   const started = (sessionTenant: string) =>
     startSession(targets.roleArn, { tenantId: sessionTenant, userId: contract.name });
   const [own, neighbour] = (await Promise.all([started(tenantId), started(tenantId.slice(0, NEIGHBOUR_LENGTH))])).map(
-    clientsOf,
+    (credentials) => clientsOf(credentials),
   ) as [Clients, Clients];
   const sealed = once(() => dataKeyOf(own, targets));
   const plan = [
@@ -98,33 +98,6 @@ async function dataKeyOf({ kms }: Clients, { keyArn, tenantId }: Targets): Promi
 
 const planned = (session: Check['session'], expected: Check['expected'], attempts: readonly Attempt[]) =>
   attempts.map((attempt) => ({ session, expected, ...attempt }));
-
-/** Any answer but a denial says that the call was let through, also an error of the service behind it. */
-async function answerOf(run: () => Promise<unknown>): Promise<Check['answer']> {
-  try {
-    await run();
-    return 'allowed';
-  } catch (error) {
-    if (isNamed(error, 'AccessDenied', 'AccessDeniedException')) return 'denied';
-    if (isNamed(error, ...ANSWERS)) return 'allowed';
-    if (isNamed(error, ...KEY_NOT_READY))
-      throw new NotReadyError(`the key is not usable everywhere yet (${(error as Error).name})`, { cause: error });
-    throw error;
-  }
-}
-
-/** What the services say to a call that was let through and came to nothing. */
-const ANSWERS = [
-  'ConditionalCheckFailedException',
-  'DependencyFailedException',
-  'NoSuchKey',
-  'PreconditionFailed',
-  'ResourceNotFoundException',
-  'ValidationException',
-] as const;
-
-/** What KMS says of a key that was just made or enabled, as long as not everybody knows. */
-const KEY_NOT_READY = ['DisabledException', 'KMSInvalidStateException', 'NotFoundException'] as const;
 
 /** The result, call by call, beside the step's own audit record. The first one of an execution stays. */
 async function archive(
