@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ACCOUNT_CHECKS } from '../cli/account-checks';
 import { FLAGS } from '../cli/commands/audit-query';
 import { EXIT_CODE_HELP } from '../cli/exit-code';
 import { CONTRACTS } from '../infra/contracts';
@@ -49,6 +50,11 @@ export const PARTS: Readonly<Record<string, () => string>> = {
   names: nameTable,
   permissions: permissionTable,
   'saved queries': queryTable,
+  'account checks': () =>
+    table(
+      ['Check', 'What is taken for granted'],
+      ACCOUNT_CHECKS.map(({ name, assumption }) => [`\`${name}\``, assumption]),
+    ),
   'exit codes': () =>
     table(
       ['Exit code', 'Meaning'],
