@@ -18,7 +18,10 @@ export const EXIT_CODE_HELP: readonly (readonly [ExitCode, string])[] = [
     EXIT.done,
     'done, accepted or shown; with --wait: the tenant is ACTIVE (offboard: OFFBOARDED, or asleep in its hold)',
   ],
-  [EXIT.refused, 'refused, failed, or no such tenant; doctor: something differs; audit: the archive does not verify'],
+  [
+    EXIT.refused,
+    'refused, failed, or no such tenant; doctor: something differs; audit: the archive does not verify; check-account: one fails',
+  ],
   [EXIT.unusable, 'nothing was sent: wrong arguments, sandbox not running, stack not deployed, no access'],
   [EXIT.unknown, 'an AWS call failed or its answer was lost: repeat the command with the same --request-id'],
   [EXIT.interrupted, 'interrupted while waiting; the execution goes on'],
