@@ -4,10 +4,11 @@ import { DOCTOR_CONTRACTS } from '../tasks/doctor/contract';
 import { ESTATE_CONTRACTS } from '../tasks/estate/contract';
 import { LIFECYCLE_CONTRACTS } from '../tasks/lifecycle/contract';
 import { OFFBOARDING_CONTRACTS } from '../tasks/lifecycle/offboarding-contract';
+import { MEMBERSHIP_CONTRACTS } from '../tasks/membership/contract';
 import { RESOURCE_VERBS, TENANT_RESOURCES } from '../tasks/resources';
 import type { TaskContract } from '../tasks/shared/contract';
 import { TENANT_ACCESS_CONTRACTS } from '../tasks/tenant-access/contract';
-import { issueTenantClaim } from '../tasks/tenant-claim/contract';
+import { issueTenantClaim, switchTenant } from '../tasks/tenant-claim/contract';
 
 /** Functions that a resource of the data stack calls: they are deployed with it, because it cannot be made before them. */
 export const TRIGGERS: readonly TaskContract[] = [issueTenantClaim];
@@ -24,4 +25,6 @@ export const CONTRACTS: readonly TaskContract[] = [
   ...DOCTOR_CONTRACTS,
   ...ACCESS_CONTRACTS,
   ...TENANT_ACCESS_CONTRACTS,
+  ...MEMBERSHIP_CONTRACTS,
+  switchTenant,
 ];

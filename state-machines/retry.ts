@@ -90,6 +90,7 @@ export const RETRIES: readonly RetryProps[] = [
       'TenantMismatchError',
       'ForbiddenError',
       'VersionConflictError',
+      'LastOwnerError',
       'RoleInUseError',
       'IsolationBreachError',
     ],

@@ -18,6 +18,7 @@ import {
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import { appId, TENANT_ATTRIBUTE } from '../../tasks/shared/names';
+import { SESSION_SECONDS } from '../../tasks/tenant-claim/contract';
 import type { StageConfig } from '../config';
 
 const TENANT_ATTRIBUTE_NAME = TENANT_ATTRIBUTE.replace('custom:', '');
@@ -87,7 +88,7 @@ export class UserDirectory extends Construct {
         .withCustomAttributes(TENANT_ATTRIBUTE_NAME),
       accessTokenValidity: Duration.minutes(15),
       idTokenValidity: Duration.minutes(15),
-      refreshTokenValidity: Duration.hours(12),
+      refreshTokenValidity: Duration.seconds(SESSION_SECONDS),
       enableTokenRevocation: true,
       preventUserExistenceErrors: true,
     });

@@ -26,3 +26,6 @@ export const BUILT_IN_ROLES: Readonly<Record<string, readonly PermissionName[]>>
 };
 
 export const isBuiltIn = (roleId: string): boolean => Object.hasOwn(BUILT_IN_ROLES, roleId);
+
+/** More roles in one membership are not looked at; each is a read in every call. */
+export const MAX_ROLES_OF_MEMBER = 10;

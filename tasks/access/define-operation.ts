@@ -44,7 +44,7 @@ export function defineOperation<
       scope.tag({ [SUBJECT]: token.sub, ...(token.tenantId !== undefined && { tenantId: token.tenantId }) });
       const tenantId = await openTenantOf(token, callerScope);
 
-      const record: Call = { operation: contract.name, tenantId, caller: token, input: call };
+      const record: Call = { operation: contract.name, tenantId, caller: token, input: recorded(call, contract) };
       const refuseWith = async (reason: RefusalReason, error: Error): Promise<never> => {
         scope.logger.warn('refused', { reason });
         await auditRefusal(scope, record, reason);
@@ -91,8 +91,14 @@ export function defineOperation<
 /** After such an error the change may have been made. What the SDK throws is none of ours yet, and unknown as well. */
 const UNKNOWN_OUTCOME: readonly ErrorClass[] = ['throttled', 'transient', 'not-ready'];
 
+/** Of a call's input, what may be kept for ever. */
+const recorded = (call: CallInput, { personalData = [] }: Pick<OperationContract, 'personalData'>): CallInput => {
+  const kept = Object.entries(call).filter(([name]) => !personalData.includes(name));
+  return Object.fromEntries(kept) as unknown as CallInput;
+};
+
 /** The one id that a caller chooses. A tenant that the event names is not yet the caller's. */
-function requestIdOf(event: unknown): Record<string, string> {
+export function requestIdOf(event: unknown): Record<string, string> {
   const { requestId } = tagsOf(event);
   return requestId === undefined ? {} : { requestId };
 }

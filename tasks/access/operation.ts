@@ -19,6 +19,10 @@ export const readingInput = <Shape extends z.core.$ZodShape>(shape: Shape) =>
 export const changingInput = <Shape extends z.core.$ZodShape>(shape: Shape) =>
   z.strictObject({ ...callMembers, requestId: RequestId, ...shape });
 
+/** Input of an operation on the caller's own memberships. A tenant in it is one that is asked for. */
+export const ownInput = <Shape extends z.core.$ZodShape>(shape: Shape) =>
+  z.strictObject({ accessToken: callMembers.accessToken, ...shape });
+
 /** What every operation's input has at least. */
 export type CallInput = {
   readonly accessToken: string;
@@ -52,6 +56,8 @@ export interface OperationContract<
   readonly requires: PermissionName | typeof MEMBERSHIP;
   /** Type of what a call changes; its output then says which one (`physicalId`). Absent for operations that only read. */
   readonly changes?: string;
+  /** Members of the input that are personal data: no record is made of them, nor a hash that stands in a name. */
+  readonly personalData?: readonly string[];
 }
 
 /** A contract with the environment and the permissions that every operation needs beside its own. */

@@ -2,7 +2,7 @@ import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } fro
 import { isNamed } from '../shared/aws-errors';
 import { BY_TENANT_INDEX, partitionKey, roleKey, userKey } from '../shared/names';
 import { CONDITION_FAILED } from '../shared/registry';
-import { BUILT_IN_ROLES, isBuiltIn, OWNER, PERMISSIONS, type PermissionName } from './catalogue';
+import { BUILT_IN_ROLES, isBuiltIn, MAX_ROLES_OF_MEMBER, OWNER, PERMISSIONS, type PermissionName } from './catalogue';
 
 /** A role that a tenant has defined: an item below the tenant in the membership table. */
 export interface Role {
@@ -20,9 +20,6 @@ export interface Role {
   /** ISO 8601. A removed role stays as a mark that its id is used up: a membership may still name it. */
   readonly removedAt?: string;
 }
-
-/** More roles in one membership are not looked at; each is a read in every call. */
-export const MAX_ROLES_OF_MEMBER = 10;
 
 /** Permissions that one does not hold and so can neither put into a role nor give to anybody. */
 export const notHeld = (held: readonly string[], wanted: readonly string[]): readonly string[] =>

@@ -4,6 +4,7 @@ import { executionArnPattern } from '../shared/arns';
 import {
   Arn,
   defineContract,
+  EmailAddress,
   type EnvironmentName,
   Generation,
   type Permission,
@@ -32,7 +33,7 @@ export const OnboardRequest = z.strictObject({
     z.regex(/^\P{C}*$/u, 'must not hold control characters'),
     z.refine((name) => name.trim().length > 0, 'must not be blank'),
   ),
-  adminEmail: z.email('must be an e-mail address').check(z.maxLength(128, 'must have at most 128 characters')),
+  adminEmail: EmailAddress,
   tier: Tier,
   requestedBy: Principal,
 });

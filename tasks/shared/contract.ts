@@ -4,6 +4,10 @@ import { RequestId, TenantId, type TenantStatus } from './tenant';
 
 /** A string with something in it. */
 export const Text = z.string().check(z.minLength(1));
+/** Personal data: it goes to Cognito and into the PROFILE item, nowhere else. */
+export const EmailAddress = z
+  .email('must be an e-mail address')
+  .check(z.maxLength(128, 'must have at most 128 characters'));
 export const Arn = z.string().check(z.startsWith('arn:'));
 const Positive = z.pipe(z.coerce.number(), z.int().check(z.positive()));
 /** Not coerced: an empty variable would count as 0. */

@@ -210,6 +210,13 @@ export class VersionConflictError extends TenantLifecycleError {
   readonly nextAction = 'Read it again, decide again, and send the request with the version that was read.';
 }
 
+/** A tenant's only owner cannot leave it or lose that role. */
+export class LastOwnerError extends TenantLifecycleError {
+  override readonly name = 'LastOwnerError';
+  readonly errorClass = 'conflict';
+  readonly nextAction = 'Make another member an owner first, then send the request again.';
+}
+
 /** The role is still given to members or invited users. */
 export class RoleInUseError extends TenantLifecycleError {
   override readonly name = 'RoleInUseError';
@@ -265,6 +272,7 @@ export const ERRORS = [
   TenantMismatchError,
   ForbiddenError,
   VersionConflictError,
+  LastOwnerError,
   RoleInUseError,
   ThrottledError,
   TransientError,

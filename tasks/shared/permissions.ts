@@ -82,3 +82,9 @@ export const auditRecords = (platform: Platform, keys: readonly string[]): reado
     wildcardReason: 'The one stream of audit records in the log group of every tenant of this app and stage.',
   },
 ];
+
+/** Calls to the user pool. */
+export const userPool = ({ userPoolArn }: Pick<Platform, 'userPoolArn'>, actions: readonly string[]): Permission => ({
+  actions,
+  resources: [userPoolArn],
+});

@@ -102,19 +102,19 @@ const planned = (session: Check['session'], expected: Check['expected'], attempt
 /** The result, call by call, beside the step's own audit record. The first one of an execution stays. */
 async function archive(
   { tenantId, requestId, executionArn, step }: TaskInput,
-  { env, state, now }: Scope,
+  scope: Scope,
   checks: readonly Check[],
   outcome: 'SUCCEEDED' | 'REFUSED',
 ): Promise<void> {
-  await writeAuditRecord(env.AUDIT_BUCKET, auditRecordKey(tenantId, executionArn, `${step} checks ${outcome}`), {
+  await writeAuditRecord(scope, auditRecordKey(tenantId, executionArn, `${step} checks ${outcome}`), {
     tenantId,
     action: `${contract.name}-checks`,
-    requestedBy: state.requestedBy,
+    requestedBy: scope.state.requestedBy,
     requestId,
     executionArn,
     step,
     outcome,
-    at: now().toISOString(),
+    at: scope.now().toISOString(),
     checks,
   });
 }

@@ -7,7 +7,7 @@ import {
   Switched,
   TaskInput,
 } from '../shared/contract';
-import { membershipItems, membershipsByTenant, registryItems } from '../shared/permissions';
+import { membershipItems, membershipsByTenant, registryItems, userPool } from '../shared/permissions';
 import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const USER_GROUP = 'user-group';
@@ -15,11 +15,6 @@ export const FIRST_ADMIN = 'first-admin';
 
 /** Says whose a group is: groups have no tags. */
 export const groupDescription = (tenantId: string): string => `Members of tenant ${tenantId}`;
-
-const pool = ({ userPoolArn }: Platform, actions: readonly string[]): Permission => ({
-  actions,
-  resources: [userPoolArn],
-});
 
 export const provisionUserGroup = defineContract({
   name: 'provision-user-group',
@@ -31,7 +26,7 @@ export const provisionUserGroup = defineContract({
   resource: USER_GROUP,
   fence: ONBOARDING_STATUSES,
   environment: ['USER_POOL_ID'],
-  permissions: (platform) => [pool(platform, ['cognito-idp:CreateGroup', 'cognito-idp:GetGroup'])],
+  permissions: (platform) => [userPool(platform, ['cognito-idp:CreateGroup', 'cognito-idp:GetGroup'])],
 });
 
 export const provisionFirstAdmin = defineContract({
@@ -48,7 +43,7 @@ export const provisionFirstAdmin = defineContract({
   permissions: (platform) => [
     membershipItems(platform, ['dynamodb:PutItem'], ['USER#*']),
     membershipItems(platform, ['dynamodb:UpdateItem'], ['TENANT#*']),
-    pool(platform, [
+    userPool(platform, [
       'cognito-idp:AdminCreateUser',
       'cognito-idp:AdminGetUser',
       'cognito-idp:AdminAddUserToGroup',
@@ -58,18 +53,18 @@ export const provisionFirstAdmin = defineContract({
 });
 
 export const verifyUserGroupPermissions = (platform: Platform): readonly Permission[] => [
-  pool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminGetUser', 'cognito-idp:AdminListGroupsForUser']),
+  userPool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminGetUser', 'cognito-idp:AdminListGroupsForUser']),
   membershipItems(platform, ['dynamodb:GetItem']),
 ];
 
 /** What verify.ts calls on top of that for a blocked tenant. */
 export const verifyBlockedUsersPermissions = (platform: Platform): readonly Permission[] => [
-  pool(platform, ['cognito-idp:ListUsersInGroup', 'cognito-idp:DescribeUserPool']),
+  userPool(platform, ['cognito-idp:ListUsersInGroup', 'cognito-idp:DescribeUserPool']),
 ];
 
 /** Listing the pool's groups. */
 export const listGroupsPermissions = (platform: Platform): readonly Permission[] => [
-  pool(platform, ['cognito-idp:ListGroups']),
+  userPool(platform, ['cognito-idp:ListGroups']),
 ];
 
 export const suspendUsers = defineContract({
@@ -86,7 +81,7 @@ export const suspendUsers = defineContract({
   environment: ['USER_POOL_ID'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem']),
-    pool(platform, [
+    userPool(platform, [
       'cognito-idp:DescribeUserPool',
       'cognito-idp:ListUsersInGroup',
       'cognito-idp:AdminListGroupsForUser',
@@ -111,7 +106,7 @@ export const restoreUsers = defineContract({
   environment: ['USER_POOL_ID'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem']),
-    pool(platform, ['cognito-idp:AdminListGroupsForUser', 'cognito-idp:AdminEnableUser']),
+    userPool(platform, ['cognito-idp:AdminListGroupsForUser', 'cognito-idp:AdminEnableUser']),
   ],
 });
 
@@ -132,7 +127,7 @@ export const destroyUserGroup = defineContract({
     registryItems(platform, ['dynamodb:Query', 'dynamodb:DeleteItem']),
     membershipsByTenant(platform),
     membershipItems(platform, ['dynamodb:BatchWriteItem']),
-    pool(platform, [
+    userPool(platform, [
       'cognito-idp:DescribeUserPool',
       'cognito-idp:ListUsersInGroup',
       'cognito-idp:AdminGetUser',
@@ -145,6 +140,6 @@ export const destroyUserGroup = defineContract({
 });
 
 export const userResiduePermissions = (platform: Platform): readonly Permission[] => [
-  pool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminListGroupsForUser', 'cognito-idp:DescribeUserPool']),
+  userPool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminListGroupsForUser', 'cognito-idp:DescribeUserPool']),
   membershipsByTenant(platform),
 ];

@@ -9,7 +9,7 @@ import { firstMembershipItems } from '../membership/first-items';
 import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
-import { executionNameOf, groupName, TENANT_ATTRIBUTE } from '../shared/names';
+import { executionNameOf, groupName, membershipKey, TENANT_ATTRIBUTE, userKey } from '../shared/names';
 import {
   deleteSuspension,
   disables,
@@ -18,7 +18,7 @@ import {
   suspendedIn,
   writeSuspension,
 } from '../shared/suspensions';
-import { deleteItems } from '../shared/tenant-items';
+import { deleteItems, type ItemKey } from '../shared/tenant-items';
 import { destroyUserGroup as contract, FIRST_ADMIN } from './contract';
 import { belongsElsewhere, cognito, membersOf, otherGroupsOf } from './members';
 
@@ -44,6 +44,7 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
     if (users.length === 0) {
       const items = await firstMembershipItems(env.MEMBERSHIP_TABLE, tenantId);
       if (items.length > 0) {
+        await deleteFormerMembers(UserPoolId, tenantId, items, registry);
         await deleteItems(tenantId, env.MEMBERSHIP_TABLE, items);
         removed += items.length;
         continue;
@@ -67,6 +68,18 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
   }
   await ledger.progress(entry, removed);
   return { physicalId, gone: false, removed };
+}
+
+/** Who left the group before, and has no other tenant. A membership goes only after its user, so that a repeat finds both. */
+async function deleteFormerMembers(
+  UserPoolId: string,
+  tenantId: string,
+  items: readonly ItemKey[],
+  registry: Scope['registry'],
+): Promise<void> {
+  for (const { pk, sk } of items)
+    if (sk === membershipKey(tenantId) && pk.startsWith(userKey('')))
+      await removeUser(UserPoolId, tenantId, pk.slice(userKey('').length), registry);
 }
 
 /** Members, from the start; a page may be empty and still not be the last. */

@@ -1,22 +1,18 @@
 import {
   AdminAddUserToGroupCommand,
-  AdminCreateUserCommand,
   AdminGetUserCommand,
-  type AttributeType,
-  CognitoIdentityProviderClient,
   ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { OWNER } from '../access/catalogue';
 import { openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
-import { REPEATABLE } from '../shared/clients';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
-import { MissingDependencyError, NotReadyError, ResourceConflictError } from '../shared/errors';
+import { MissingDependencyError, ResourceConflictError } from '../shared/errors';
 import { executionNameOf, groupName, TENANT_ATTRIBUTE } from '../shared/names';
 import { provisionFirstAdmin as contract } from './contract';
-
-const cognito = new CognitoIdentityProviderClient(REPEATABLE);
+import { cognito } from './members';
+import { createOrRead, userOf } from './users';
 
 /**
  * Invites the first admin, joins them to the tenant's group and makes them its owner. "User exists" does not mean "ours": the
@@ -41,15 +37,12 @@ export async function provisionFirstAdmin(
   // Before anybody is invited: an address is corrected only while nothing stands here.
   const intent =
     known === undefined ? await ledger.intend(`${executionNameOf(executionArn)}.${now().getTime()}`, entry) : entry;
-  const attributes = known ?? (await createOrRead(UserPoolId, tenantId, profile.adminEmail));
-  const value = (name: string) => attributes.find(({ Name }) => Name === name)?.Value;
-  if (value(TENANT_ATTRIBUTE) !== tenantId) {
+  const { sub, madeFor } = known ?? (await createOrRead(UserPoolId, tenantId, profile.adminEmail));
+  if (madeFor !== tenantId) {
     throw new ResourceConflictError(
       `tenant ${tenantId}: the requested admin e-mail address belongs to a user of another tenant`,
     );
   }
-  const sub = value('sub');
-  if (sub === undefined) throw new NotReadyError(`tenant ${tenantId}: Cognito answered without the user's sub`);
   await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: sub, GroupName: groupName(tenantId) }));
   await ledger.complete(sub, intent);
   const memberships = openMemberships(env.MEMBERSHIP_TABLE, registry.client);
@@ -83,39 +76,6 @@ async function rejoin(UserPoolId: string, tenantId: string, Username: string): P
     await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username, GroupName }));
   } catch (error) {
     if (!isNamed(error, 'UserNotFoundException')) throw error;
-  }
-}
-
-/** Undefined when there is no such user. */
-async function userOf(UserPoolId: string, email: string): Promise<readonly AttributeType[] | undefined> {
-  try {
-    const { UserAttributes } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: email }));
-    return UserAttributes ?? [];
-  } catch (error) {
-    if (isNamed(error, 'UserNotFoundException')) return undefined;
-    throw error;
-  }
-}
-
-/** A user of that address may have come since it was looked for. */
-async function createOrRead(UserPoolId: string, tenantId: string, email: string): Promise<readonly AttributeType[]> {
-  try {
-    const { User } = await cognito.send(
-      new AdminCreateUserCommand({
-        UserPoolId,
-        Username: email,
-        DesiredDeliveryMediums: ['EMAIL'],
-        UserAttributes: [
-          { Name: 'email', Value: email },
-          { Name: 'email_verified', Value: 'true' },
-          { Name: TENANT_ATTRIBUTE, Value: tenantId },
-        ],
-      }),
-    );
-    return User?.Attributes ?? [];
-  } catch (error) {
-    if (!isNamed(error, 'UsernameExistsException')) throw error;
-    return (await userOf(UserPoolId, email)) ?? [];
   }
 }
 

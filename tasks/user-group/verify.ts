@@ -31,8 +31,7 @@ export const verifyUserGroup: Verify<'USER_POOL_ID' | 'MEMBERSHIP_TABLE'> = asyn
       BY_HAND,
     );
     if (blocked) return [...group, ...(await enabledUsers(UserPoolId, tenantId))];
-    const owners = await openMemberships(env.MEMBERSHIP_TABLE).owners(tenantId);
-    const owned = problemsOf({ 'the tenant has no owner': owners.length > 0 }, { kind: 'missing', byHand: true });
+    const owned = await ownerProblems(env.MEMBERSHIP_TABLE, tenantId);
     if (activated || admin === undefined) return [...group, ...owned];
     return [...group, ...owned, ...(await adminProblems(env, tenantId, admin))];
   } catch (error) {
@@ -40,6 +39,26 @@ export const verifyUserGroup: Verify<'USER_POOL_ID' | 'MEMBERSHIP_TABLE'> = asyn
     throw error;
   }
 };
+
+/** Somebody is owner, and nobody counts as one who is none: else the last real one could be removed. */
+async function ownerProblems(table: string, tenantId: string): Promise<readonly Problem[]> {
+  const memberships = openMemberships(table);
+  const { subs } = await memberships.owners(tenantId);
+  const found = await Promise.all(subs.map((sub) => memberships.get(sub, tenantId)));
+  const real = subs.filter((_, position) => {
+    const membership = found[position];
+    return membership !== undefined && isOwner(membership);
+  });
+  const { subs: stillCounted } = real.length < subs.length ? await memberships.owners(tenantId) : { subs };
+  const ghosts = subs.filter((sub) => !real.includes(sub) && stillCounted.includes(sub));
+  return problemsOf(
+    {
+      'the tenant has no owner': real.length > 0,
+      ...Object.fromEntries(ghosts.map((sub) => [`user ${sub} is counted as owner and is none`, false])),
+    },
+    { kind: 'missing', byHand: true },
+  );
+}
 
 async function adminProblems(
   env: { readonly USER_POOL_ID: string; readonly MEMBERSHIP_TABLE: string },

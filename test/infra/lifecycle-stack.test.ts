@@ -98,6 +98,46 @@ describe('every role', () => {
     expect(unguarded).toEqual([]);
   });
 
+  it.each([
+    [
+      'memberships',
+      /^dynamodb:(Put|Update|Delete|BatchWrite)/,
+      'MembershipTable',
+      [
+        'accept-invitation',
+        'change-member-roles',
+        'define-role',
+        'destroy-user-group',
+        'invite-member',
+        'provision-first-admin',
+        'remove-member',
+        'remove-role',
+        'switch-tenant',
+      ],
+    ],
+    [
+      'who is in a group',
+      /^cognito-idp:Admin(AddUserTo|RemoveUserFrom)Group$/,
+      'UserPool',
+      ['accept-invitation', 'destroy-user-group', 'invite-member', 'provision-first-admin', 'remove-member'],
+    ],
+    ['new users', /^cognito-idp:AdminCreateUser$/, 'UserPool', ['invite-member', 'provision-first-admin']],
+    [
+      'attributes, passwords and groups’ roles',
+      /^cognito-idp:(AdminUpdate|AdminSet|UpdateGroup|UpdateUserPool)/,
+      '',
+      [],
+    ],
+  ])('writes %s only where it is named here', (_, actions, resource, names) => {
+    const writers = statements.filter(
+      ({ statement }) =>
+        listed(statement.Action).some((action) => actions.test(action)) &&
+        JSON.stringify(statement.Resource).includes(resource),
+    );
+
+    expect([...new Set(writers.map(({ role }) => role.replace('tenant-lifecycle-prod-', '')))].sort()).toEqual(names);
+  });
+
   it('names a tag or a service wherever it may use any key of the account', () => {
     const cryptography = ['kms:Decrypt', 'kms:GenerateDataKey', 'kms:PutKeyPolicy', 'kms:EnableKey'];
     const open = statements.filter(

@@ -70,20 +70,34 @@ async function useEveryPath(): Promise<void> {
   await examineEverything();
 }
 
-/** By its owner, done; and refused, which is audited. */
+/** By its owner, done; and refused, which is audited. By somebody who is invited, made an owner, and removed. */
 async function callEveryOperation(email: string): Promise<void> {
   const { accessToken } = await signIn(app(), email);
   const role = { roleId: 'reader', permissions: ['documents:read'] };
-  const calls: readonly (readonly [string, object])[] = [
-    ['define-role', { requestId: 'role-1', ...role }],
-    ['define-role', { requestId: 'role-2', ...role, version: 1 }],
-    ['list-roles', {}],
-    ['remove-role', { requestId: 'role-3', roleId: role.roleId, version: 2 }],
-  ];
-  for (const [operation, input] of calls) {
-    await callOperation(app(), operation, { accessToken, ...input });
+  const invited = 'invited@premium-one.example';
+  const invitation = { email: invited, roles: ['reader'] };
+  const call = async (operation: string, input: object): Promise<unknown> => {
+    const answer = await callOperation(app(), operation, { accessToken, ...input });
     await callOperation(app(), operation, { accessToken, ...input, tenantId: 'standard-one' }).catch(() => {});
-  }
+    return answer;
+  };
+  await call('define-role', { requestId: 'role-1', ...role });
+  await call('define-role', { requestId: 'role-2', ...role, version: 1 });
+  await call('list-roles', {});
+  const { physicalId: sub } = (await call('invite-member', { requestId: 'in-1', ...invitation })) as {
+    physicalId: string;
+  };
+  const { accessToken: theirs } = await signIn(app(), invited);
+  await callOperation(app(), 'list-own-memberships', { accessToken: theirs });
+  await call('change-member-roles', { requestId: 'change-1', sub, roles: ['owner'], version: 1 });
+  const accept = { accessToken: theirs, requestId: 'accept-1', tenantId: 'premium-one' };
+  await callOperation(app(), 'accept-invitation', accept);
+  await callOperation(app(), 'switch-tenant', { accessToken: theirs, tenantId: 'premium-one' });
+  await call('list-members', {});
+  await call('change-member-roles', { requestId: 'change-2', sub, roles: ['member'], version: 3 });
+  await call('change-member-roles', { requestId: 'change-3', sub, roles: ['owner'], version: 4 });
+  await call('remove-member', { requestId: 'remove-1', sub, version: 5 });
+  await call('remove-role', { requestId: 'role-3', roleId: role.roleId, version: 2 });
 }
 
 /** Findings everywhere, so that the parts of the report are written and read, and an orphaned key that is retired. */

@@ -1,6 +1,7 @@
 import validate from 'asl-validator';
 import { CONTRACTS } from '../../infra/contracts';
 import { ACCESS_CONTRACTS } from '../../tasks/access/contract';
+import { MEMBERSHIP_CONTRACTS } from '../../tasks/membership/contract';
 import { ERRORS } from '../../tasks/shared/errors';
 import { aStage, propertiesOf } from '../infra/a-stage';
 import { defaultPath, functionsOf, longest, statesOf, synthesizedDefinition } from './definition';
@@ -91,7 +92,8 @@ describe('the machines', () => {
       'observe-estate',
       'retire-orphaned-key',
       'issue-tenant-claim',
-      ...ACCESS_CONTRACTS.map(({ name }) => name),
+      'switch-tenant',
+      ...[...ACCESS_CONTRACTS, ...MEMBERSHIP_CONTRACTS].map(({ name }) => name),
     ];
 
     expect([...called].sort()).toEqual(

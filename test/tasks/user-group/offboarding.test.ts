@@ -278,6 +278,28 @@ describe('destroy-user-group', () => {
     expect(await tables.get(MEMBERSHIP_TABLE, 'TENANT#acme2', 'OWNERS')).toBeDefined();
   });
 
+  it('deletes former members who have no other tenant, before the membership that names them', async () => {
+    const { users } = serveUserPool(cognito, {
+      former: { groups: [] },
+      elsewhere: { groups: ['acme2'] },
+      neighbour: { groups: [] },
+    });
+    await tables.put(
+      MEMBERSHIP_TABLE,
+      ...['former', 'elsewhere', 'gone'].map((sub) => aMembershipItem({ sub, status: 'REMOVED', roles: [] })),
+      aMembershipItem({ sub: 'neighbour', tenantId: 'acme2', status: 'REMOVED' }),
+      { pk: 'USER#neighbour', sk: 'SESSION#one', tenantKey: 'TENANT#acme', tenantId: 'acme' },
+    );
+    tables.fail((operation) => operation === 'BatchWrite', aLostAnswer());
+    await expect(run(destroy)).rejects.toThrow();
+
+    expect(await run(destroy)).toMatchObject({ gone: true });
+
+    expect([...users.keys()]).toEqual(['elsewhere', 'neighbour']);
+    expect(await tables.get(MEMBERSHIP_TABLE, 'USER#former', 'TENANT#acme')).toBeUndefined();
+    expect(await tables.get(MEMBERSHIP_TABLE, 'USER#neighbour', 'TENANT#acme2')).toBeDefined();
+  });
+
   it('is done when all is gone already, and says so again', async () => {
     const pool = serveUserPool(cognito, { other: { groups: ['acme2'] } });
     pool.groups.delete('acme');

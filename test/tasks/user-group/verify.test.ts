@@ -47,6 +47,8 @@ describe('verifyUserGroup', () => {
     expect(messagesOf(await verifyUserGroup(verification()))).toEqual([
       'group acme was not made for this tenant',
       'group acme has a role, which a token could choose',
+      'the tenant has no owner',
+      'user sub-1 is counted as owner and is none',
       'first admin sub-1 is disabled',
       "first admin sub-1 is not marked as this tenant's",
       'first admin sub-1 is not in group acme',
@@ -117,6 +119,10 @@ describe('verifyUserGroup', () => {
   ] as const)('does not take %s for an owner', async (_, changes) => {
     await tables.put(MEMBERSHIP_TABLE, aMembershipItem(changes));
 
-    expect(messagesOf(await verifyUserGroup(verification()))).toEqual(['first admin sub-1 is not an owner']);
+    expect(messagesOf(await verifyUserGroup(verification()))).toEqual([
+      'the tenant has no owner',
+      'user sub-1 is counted as owner and is none',
+      'first admin sub-1 is not an owner',
+    ]);
   });
 });
