@@ -193,10 +193,27 @@ describe('a policy that the sandbox would not enforce as AWS does', () => {
     ['identity', allow({ Principal: '*' }), 'no Principal'],
     ['resource', allow(), 'needs Principal'],
     ['resource', allow({ NotPrincipal: { AWS: ROLE } }), 'lets everybody in'],
-    ['resource', allow({ Principal: { Federated: 'x' } }), 'federated'],
     ['trust', allow({ Principal: { AWS: ROLE } }), 'has no Resource'],
     ['identity', allow({ Resouce: '*' }), 'Resouce'],
   ] as const)('is refused: %s %j', (kind, statement, message) => {
     expect(() => read(kind, statement)).toThrow(message);
+  });
+});
+
+describe('somebody whom an identity provider vouches for', () => {
+  const trusts = (provider: string) =>
+    onResource(true, { Effect: 'Allow', Action: 's3:GetObject', Resource: '*', Principal: { Federated: provider } });
+  const federated = { kind: 'federated', provider: 'cognito-identity.amazonaws.com' } as const;
+
+  it('is allowed what a policy allows to those of this provider', () => {
+    expect(outcome(federated, trusts('cognito-identity.amazonaws.com'))).toBe('allowed');
+    expect(outcome(federated, trusts('accounts.google.com'))).toBe('resource policy');
+    expect(outcome(aSession([]), trusts('cognito-identity.amazonaws.com'))).toBe('resource policy');
+  });
+
+  it('is not the account, and has no policies of its own', () => {
+    const account = onResource(true, allow({ Principal: { AWS: ROOT } }));
+
+    expect(outcome(federated, account)).toBe('resource policy');
   });
 });
