@@ -1,9 +1,10 @@
 import { CreateKnowledgeBaseCommand } from '@aws-sdk/client-bedrock-agent';
 import { CreateLogGroupCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { AdminEnableUserCommand, CreateGroupCommand } from '@aws-sdk/client-cognito-identity-provider';
-import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { CreateKeyCommand, EnableKeyCommand, EncryptCommand } from '@aws-sdk/client-kms';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
+import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { onboardToTheEnd } from '../../sandbox/requests';
 import type { Sandbox } from '../../sandbox/sandbox';
 import { ATTEMPT_TAG, auditLogGroupName, MANAGED_BY_TAG, partitionKey, TENANT_TAG } from '../../tasks/shared/names';
@@ -26,6 +27,7 @@ import {
   putObject,
   startOffboarding,
 } from '../offboarding/offboarding-under-test';
+import { aTenantState } from '../support/builders';
 import { type Clients, clientsOf, examined, HOUR, keyArnOf, reportAt, summaryOf, wordsOf } from './doctor-under-test';
 import { DRIFTS } from './drifts';
 
@@ -287,6 +289,43 @@ describe('a healthy estate', () => {
     expect(perTenant).toBeLessThanOrEqual(20);
     expect(fixed).toBeLessThanOrEqual(60);
     expect(many.calls.length).toBeLessThan(few.calls.length * 4);
+  });
+});
+
+describe('an estate of more tenants than fit on a page', () => {
+  const app = useApp();
+  const TENANTS = 510;
+
+  /** Requests that nothing carries on, written and not onboarded: cheap to make and to examine. */
+  async function writeRequests(stuck: ReadonlySet<string>, tenants: readonly string[]): Promise<void> {
+    const client = DynamoDBDocumentClient.from(new DynamoDBClient(app().clientConfig));
+    const now = app().clock.now();
+    const requests = tenants.map((tenantId) => {
+      const at = new Date(stuck.has(tenantId) ? now - HOUR : now).toISOString();
+      const state = aTenantState({ tenantId, status: 'REQUESTED', requestedAt: at, updatedAt: at });
+      const { leaseOwner: _, ...Item } = { ...state, pk: partitionKey(tenantId), sk: 'STATE' };
+      return { PutRequest: { Item } };
+    });
+    for (let from = 0; from < requests.length; from += 25) {
+      const page = requests.slice(from, from + 25);
+      await client.send(new BatchWriteCommand({ RequestItems: { [app().output('RegistryTableName')]: page } }));
+    }
+    client.destroy();
+  }
+
+  it('is examined whole, reports whom something is the matter with, and reads each of them once', async () => {
+    const tenants = Array.from({ length: TENANTS }, (_, at) => `tenant-${String(at).padStart(4, '0')}`);
+    const stuck = new Set(tenants.filter((_, at) => at % 100 === 0 || at === TENANTS - 1));
+    await writeRequests(stuck, tenants);
+    const since = lastCall(app());
+
+    const report = await examined(app());
+
+    const reads = callsOf(app(), since).filter((call) => call === 'examine-tenant: dynamodb Query');
+    expect(report).toMatchObject({ examined: TENANTS, unexamined: 0, account: [] });
+    expect(summaryOf(report)).toEqual(Object.fromEntries([...stuck].map((id) => [id, ['stuck tenant → onboard']])));
+    expect(reads).toHaveLength(TENANTS);
+    expect(callsOf(app(), since).length).toBeLessThan(TENANTS + 3 * stuck.size + 100);
   });
 });
 
