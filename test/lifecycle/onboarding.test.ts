@@ -91,7 +91,7 @@ describe('an onboarding', () => {
       .map(({ stateExitedEventDetails }) => stateExitedEventDetails?.name?.toLowerCase().replaceAll(' ', '-'));
     const files = new Set(steps.map((step) => `onboard--audited--request-1/${step}`));
     expect(audit.map(({ key }) => key.replace(/^audit\/audited\/(.*)\.json$/, '$1')).sort()).toEqual(
-      [...files, 'requests/request-1'].sort(),
+      [...files, 'onboard--audited--request-1/verify-isolation-checks-succeeded', 'requests/request-1'].sort(),
     );
     expect(audit.filter(({ versions }) => versions.length !== 1)).toEqual([]);
   });

@@ -102,6 +102,10 @@ function answered({ tenant, command, input }: Asked): unknown {
       stored.set(key, JSON.parse(String(input['Body'])));
       return {};
     }
+    case 'GetObjectCommand': {
+      const record = stored.get(String(input['Key']));
+      return { Body: { transformToString: async () => JSON.stringify(record) } };
+    }
     case 'GenerateDataKeyCommand':
       return { CiphertextBlob: new Uint8Array([1]) };
     default:
