@@ -15,6 +15,7 @@ import * as remove from '../../../tasks/membership/remove';
 import { STATUSES } from '../../../tasks/shared/tenant';
 import * as switching from '../../../tasks/tenant-claim/switch';
 import { type AuditBucket, serveAuditBucket } from '../../support/audit-bucket';
+import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
@@ -33,6 +34,7 @@ import { serveUserPool, type UserPool } from '../../support/user-pool';
 const dynamodb = mockClient(DynamoDBDocumentClient);
 const s3 = mockClient(S3Client);
 const cognito = mockClient(CognitoIdentityProviderClient);
+serveAuditLog();
 const issuer = aUserPool();
 let tables: Tables;
 let bucket: AuditBucket;
@@ -63,7 +65,7 @@ const role = (roleId: string, permissions: readonly string[]) =>
 const signedOut = () => cognito.commandCalls(AdminUserGlobalSignOutCommand).map(({ args }) => args[0].input.Username);
 const created = () => cognito.commandCalls(AdminCreateUserCommand).map(({ args }) => args[0].input);
 const records = () => bucket.keys().map((key) => JSON.parse(bucket.body(key).toString()) as Record<string, unknown>);
-const refusals = () => records().filter(({ outcome }) => outcome === 'REFUSED');
+const refusals = () => records().filter(({ reason }) => reason === 'NOT_HELD');
 
 beforeEach(async () => {
   output = captureOutput();
@@ -227,7 +229,7 @@ describe('nobody gives or takes what they do not hold', () => {
     await expect(call(invite, anInvitation({ roles }), 'sub-2')).rejects.toMatchObject({ name: 'ForbiddenError' });
 
     expect(users.users.size).toBe(3);
-    expect(refusals()).toEqual([expect.objectContaining({ reason: 'NOT_HELD', requestedBy: 'user/sub-2' })]);
+    expect(refusals()).toEqual([expect.objectContaining({ outcome: 'REFUSED', requestedBy: 'user/sub-2' })]);
   });
 
   it('but what they hold', async () => {

@@ -46,6 +46,12 @@ import * as prove from '../../../tasks/lifecycle/prove-tenant-gone';
 import * as recordOutcome from '../../../tasks/lifecycle/record-outcome';
 import * as requestOperation from '../../../tasks/lifecycle/request-operation';
 import * as verify from '../../../tasks/lifecycle/verify-tenant';
+import * as acceptInvitation from '../../../tasks/membership/accept';
+import * as changeMemberRoles from '../../../tasks/membership/change-roles';
+import * as inviteMember from '../../../tasks/membership/invite';
+import * as listMembers from '../../../tasks/membership/list';
+import * as listOwnMemberships from '../../../tasks/membership/list-own';
+import * as removeMember from '../../../tasks/membership/remove';
 import { BASE_ENVIRONMENT, defineContract, TaskInput } from '../../../tasks/shared/contract';
 import { defineStep, defineTask } from '../../../tasks/shared/define-task';
 import { NotReadyError } from '../../../tasks/shared/errors';
@@ -54,6 +60,7 @@ import * as destroyStorage from '../../../tasks/storage-prefix/destroy';
 import * as storagePrefix from '../../../tasks/storage-prefix/provision';
 import * as verifyIsolation from '../../../tasks/tenant-access/verify-isolation';
 import * as issueClaim from '../../../tasks/tenant-claim/issue';
+import * as switchTenant from '../../../tasks/tenant-claim/switch';
 import * as destroyUsers from '../../../tasks/user-group/destroy';
 import * as userGroup from '../../../tasks/user-group/provision';
 import * as firstAdmin from '../../../tasks/user-group/provision-first-admin';
@@ -143,6 +150,7 @@ const anEnd = () => ({ detail: { executionArn: anExecutionArn(), status: 'FAILED
 const EXAMINATION = { executionArn: anExecutionArn('examine-1'), startedAt: '2026-01-01T00:00:00.000Z' };
 const CHANGE = { tenantId: 'acme', requestId: 'request-1', requestedBy: 'ops/two' };
 
+const REQUEST = { accessToken: 'x', requestId: 'request-1' };
 const CALL = { accessToken: 'x', requestId: 'request-1', roleId: 'reader' };
 
 const TASKS: readonly (readonly [name: string, handler: Handler, input: object])[] = [
@@ -166,6 +174,13 @@ const TASKS: readonly (readonly [name: string, handler: Handler, input: object])
   ['define-role', defineRole.handler, { ...CALL, permissions: ['documents:read'] }],
   ['remove-role', removeRole.handler, { ...CALL, version: 1 }],
   ['list-roles', listRoles.handler, { accessToken: 'x' }],
+  ['invite-member', inviteMember.handler, { ...REQUEST, email: 'a@b.example', roles: ['member'] }],
+  ['change-member-roles', changeMemberRoles.handler, { ...REQUEST, sub: 'sub-1', roles: ['member'], version: 1 }],
+  ['remove-member', removeMember.handler, { ...REQUEST, sub: 'sub-1', version: 1 }],
+  ['list-members', listMembers.handler, { accessToken: 'x' }],
+  ['accept-invitation', acceptInvitation.handler, { ...REQUEST, tenantId: 'acme' }],
+  ['list-own-memberships', listOwnMemberships.handler, { accessToken: 'x' }],
+  ['switch-tenant', switchTenant.handler, { accessToken: 'x', tenantId: 'acme' }],
 ];
 const BAD_IDS = ['', 'Acme', 'a--b', 'a*', '*', '#', '/', '..', 'acmé', 'a'.repeat(37), 'acme\n', 7, null];
 
