@@ -303,7 +303,7 @@ function asked(session: RoleSession, attempt: Attempt, layers: Layers): readonly
 
 /** What sessions of the tenant-access role reach and must not, or must and do not. Empty: tenants are isolated. */
 export function leaks(stage: Stage, layers: Layers = 'both'): { readonly found: string[]; readonly tried: number } {
-  const { iam } = iamOf(stage);
+  const { iam } = iamOf(stage, [TENANT_ROLE]);
   const found: string[] = [];
   let tried = 0;
   for (const tenantId of TENANTS) {
@@ -613,12 +613,13 @@ function inKeyPolicy(stage: Stage): string[] {
 const problemsIn = (what: string, problems: Readonly<Record<string, boolean>>): string[] =>
   Object.entries(problems).flatMap(([problem, is]) => (is ? [`${what}: ${problem}`] : []));
 
-/** All that the suite finds, by its part. */
-export const findings = (stage: Stage): Readonly<Record<string, readonly string[]>> => ({
-  matrix: leaks(stage).found,
-  'role alone': leaks(stage, 'role alone').found,
-  'resource alone': leaks(stage, 'resource alone').found,
-  starts: starts(stage),
-  powers: powers(stage),
-  offences: offences(stage),
-});
+/** What each part of the suite finds. */
+export const PARTS = {
+  matrix: (stage) => leaks(stage).found,
+  'role alone': (stage) => leaks(stage, 'role alone').found,
+  'resource alone': (stage) => leaks(stage, 'resource alone').found,
+  starts,
+  powers,
+  offences,
+} as const satisfies Readonly<Record<string, (stage: Stage) => readonly string[]>>;
+export type Part = keyof typeof PARTS;

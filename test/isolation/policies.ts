@@ -124,11 +124,18 @@ function arnOf(id: string, type: string | undefined, properties: Properties): st
   }
 }
 
-/** IAM with the roles of the stage and nothing else: no services, no calls. */
-export function iamOf(stage: Stage): { readonly iam: Authorizer; readonly directory: Directory } {
+/**
+ * IAM with roles of the stage and nothing else: no services, no calls.
+ * @param names of the roles @default all
+ */
+export function iamOf(
+  stage: Stage,
+  names?: readonly string[],
+): { readonly iam: Authorizer; readonly directory: Directory } {
   const estate = { clock: { now: () => 0 }, accountId: ACCOUNT, region: REGION } as never;
   const directory = new Directory();
   for (const [, { RoleName, AssumeRolePolicyDocument, Policies = [], Tags = [] }] of ofType(stage, 'AWS::IAM::Role')) {
+    if (names?.includes(RoleName) === false) continue;
     directory.addRole({
       arn: roleArnOf(RoleName),
       name: RoleName,
