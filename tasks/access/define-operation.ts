@@ -1,11 +1,12 @@
 import type * as z from 'zod/mini';
 import type { EnvironmentName } from '../shared/contract';
-import { defineTask, SUBJECT, type TaskScope, tagsOf } from '../shared/define-task';
+import { defineTask, SUBJECT, type TaskScope } from '../shared/define-task';
 import { type ErrorClass, ForbiddenError, TenantLifecycleError, TenantMismatchError } from '../shared/errors';
 import { type Authorizer, cedarAuthorizer, type Resource } from './authorize';
 import { auditAccepted, auditChange, auditNotMade, auditRefusal, type Call, type RefusalReason } from './call-records';
 import { type Caller, memberOf, openTenantOf, verifiedToken } from './caller';
 import type { PermissionName } from './catalogue';
+import { requestIdOf } from './identify';
 import { type CallerEnvironmentName, type CallInput, MEMBERSHIP, type OperationContract } from './operation';
 
 /** What an operation is given beside its input. */
@@ -96,11 +97,5 @@ const recorded = (call: CallInput, { personalData = [] }: Pick<OperationContract
   const kept = Object.entries(call).filter(([name]) => !personalData.includes(name));
   return Object.fromEntries(kept) as unknown as CallInput;
 };
-
-/** The one id that a caller chooses. A tenant that the event names is not yet the caller's. */
-export function requestIdOf(event: unknown): Record<string, string> {
-  const { requestId } = tagsOf(event);
-  return requestId === undefined ? {} : { requestId };
-}
 
 const physicalIdOf = (output: unknown): string => (output as { readonly physicalId: string }).physicalId;

@@ -3,7 +3,7 @@ import type { VerifiedToken } from '../shared/access-token';
 import type { EnvironmentName, TaskContract } from '../shared/contract';
 import { defineTask, SUBJECT, type TaskScope } from '../shared/define-task';
 import { verifiedToken } from './caller';
-import { requestIdOf } from './define-operation';
+import { requestIdOf } from './identify';
 import type { CallerEnvironmentName, CallInput } from './operation';
 
 /** What such an operation is given beside its input. */

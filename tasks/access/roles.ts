@@ -1,7 +1,6 @@
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand } from '@aws-sdk/lib-dynamodb';
-import { isNamed } from '../shared/aws-errors';
 import { BY_TENANT_INDEX, partitionKey, roleKey, userKey } from '../shared/names';
-import { CONDITION_FAILED } from '../shared/registry';
+import { whether } from '../shared/registry';
 import { BUILT_IN_ROLES, isBuiltIn, MAX_ROLES_OF_MEMBER, OWNER, PERMISSIONS, type PermissionName } from './catalogue';
 
 /** A role that a tenant has defined: an item below the tenant in the membership table. */
@@ -60,22 +59,17 @@ export function openRoles(table: string, client: DynamoDBDocumentClient) {
   }
 
   /** False when the condition did not hold. */
-  const put = async (role: Role, ConditionExpression: string, values: Record<string, unknown> = {}) => {
-    try {
-      await client.send(
+  const put = (role: Role, ConditionExpression: string, values?: Readonly<Record<string, unknown>>) =>
+    whether(
+      client.send(
         new PutCommand({
           TableName: table,
           Item: { ...role, ...keyOf(role.tenantId, role.roleId), tenantKey: partitionKey(role.tenantId) },
           ConditionExpression,
-          ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+          ...(values && { ExpressionAttributeValues: values }),
         }),
-      );
-      return true;
-    } catch (error) {
-      if (isNamed(error, CONDITION_FAILED)) return false;
-      throw error;
-    }
-  };
+      ),
+    );
 
   /** As it is now; also one that was removed. */
   const get = async (tenantId: string, roleId: string): Promise<Role | undefined> => {

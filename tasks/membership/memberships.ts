@@ -6,9 +6,8 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { OWNER } from '../access/catalogue';
-import { isNamed } from '../shared/aws-errors';
 import { BY_TENANT_INDEX, membershipKey, partitionKey, sessionKey, userKey } from '../shared/names';
-import { CONDITION_FAILED, connectRegistry } from '../shared/registry';
+import { connectRegistry, whether } from '../shared/registry';
 
 /**
  * Who belongs to which tenant: the record that tokens are issued by. A table of its own, which only tasks of this folder
@@ -73,17 +72,6 @@ export type Memberships = ReturnType<typeof openMemberships>;
 export function openMemberships(table: string, client: DynamoDBDocumentClient = ownClient) {
   const get = async (Key: { pk: string; sk: string }) =>
     (await client.send(new GetCommand({ TableName: table, Key, ConsistentRead: true }))).Item;
-
-  /** False when the condition did not hold. */
-  const whether = async (write: Promise<unknown>): Promise<boolean> => {
-    try {
-      await write;
-      return true;
-    } catch (error) {
-      if (isNamed(error, CONDITION_FAILED)) return false;
-      throw error;
-    }
-  };
 
   /** False when the condition did not hold. */
   const put = (membership: Membership, ConditionExpression: string, values?: Readonly<Record<string, unknown>>) =>

@@ -204,6 +204,17 @@ const operationKey = (requestId: string): string => `OPERATION#${requestId}`;
 /** A conditional write that the registry did not accept. */
 export const CONDITION_FAILED = 'ConditionalCheckFailedException';
 
+/** False when the condition of a write did not hold. */
+export async function whether(write: Promise<unknown>): Promise<boolean> {
+  try {
+    await write;
+    return true;
+  } catch (error) {
+    if (isNamed(error, CONDITION_FAILED)) return false;
+    throw error;
+  }
+}
+
 export type Registry = ReturnType<typeof openRegistry>;
 
 /** @param table name of the registry table */
@@ -237,19 +248,15 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
 
   /** False when an item of that key exists already. */
   const putNew = async (tenantId: string, sk: string, item: object): Promise<boolean> => {
-    try {
-      await client.send(
+    return await whether(
+      client.send(
         new PutCommand({
           TableName: table,
           Item: { ...item, pk: partitionKey(tenantId), sk },
           ConditionExpression: 'attribute_not_exists(pk)',
         }),
-      );
-      return true;
-    } catch (error) {
-      if (isNamed(error, CONDITION_FAILED)) return false;
-      throw error;
-    }
+      ),
+    );
   };
 
   return {
@@ -334,20 +341,16 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
 
     /** False when the profile is no longer the one with that payload hash. */
     async replaceProfile(tenantId: string, profile: Profile, known: string): Promise<boolean> {
-      try {
-        await client.send(
+      return await whether(
+        client.send(
           new PutCommand({
             TableName: table,
             Item: { ...profile, pk: partitionKey(tenantId), sk: 'PROFILE' },
             ConditionExpression: 'payloadHash = :known',
             ExpressionAttributeValues: { ':known': known },
           }),
-        );
-        return true;
-      } catch (error) {
-        if (isNamed(error, CONDITION_FAILED)) return false;
-        throw error;
-      }
+        ),
+      );
     },
 
     /** One page of the same list, after a tenant. @param limit most tenants on it */
@@ -397,8 +400,8 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
         ...Object.fromEntries(present.map(([name, value]) => [`:set_${name}`, value])),
         ...condition.values,
       };
-      try {
-        await client.send(
+      return await whether(
+        client.send(
           new UpdateCommand({
             TableName: table,
             Key: {
@@ -411,12 +414,8 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
             // DynamoDB refuses an empty map.
             ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
           }),
-        );
-        return true;
-      } catch (error) {
-        if (isNamed(error, CONDITION_FAILED)) return false;
-        throw error;
-      }
+        ),
+      );
     },
 
     /** Deletes the PROFILE and the payload hashes, which were made from it. What was asked for, by whom and when stays. */

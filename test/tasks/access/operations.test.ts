@@ -446,6 +446,7 @@ describe('remove-role', () => {
   });
 
   it('leaves whoever was given the role in the same moment without its permissions, for good', async () => {
+    await tables.put(MEMBERSHIP_TABLE, aRole({ permissions: ['roles:list'] }));
     await callRemove();
     await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'sub-3', roles: ['reader'] }));
 
