@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { defineOperationContract, MEMBERSHIP, readingInput } from '../access/operation';
 import { defineContract, type Permission, type Platform, TaskInput, Text } from '../shared/contract';
 import { registryItems } from '../shared/permissions';
 import { ONBOARDING_STATUSES } from '../shared/tenant';
@@ -33,7 +34,31 @@ export const verifyIsolation = defineContract({
   permissions: (platform) => [registryItems(platform, ['dynamodb:Query']), startSessions(platform)],
 });
 
+/** The one way from an access token to credentials of AWS for code on a server; clients of users have the identity pool. */
+export const issueTenantCredentials = defineOperationContract({
+  name: 'issue-tenant-credentials',
+  stateName: 'Issue tenant credentials',
+  repeatable: 'Every call starts a session of its own; sessions end by themselves.',
+  entry: 'tenant-access/issue-credentials',
+  requires: MEMBERSHIP,
+  input: readingInput({}),
+  output: z.strictObject({
+    tenantId: Text,
+    /** The user's `sub`. */
+    userId: Text,
+    credentials: z.strictObject({
+      accessKeyId: Text,
+      secretAccessKey: Text,
+      sessionToken: Text,
+      /** ISO 8601. */
+      expiration: Text,
+    }),
+  }),
+  environment: ['TENANT_ACCESS_ROLE_ARN'],
+  permissions: (platform) => [startSessions(platform)],
+});
+
 /** Functions that may start a session in a tenant's name: the trust of the role names them and nobody else. */
-export const SESSION_STARTERS = [verifyIsolation] as const;
+export const SESSION_STARTERS = [verifyIsolation, issueTenantCredentials] as const;
 
 export const TENANT_ACCESS_CONTRACTS = [...SESSION_STARTERS] as const;

@@ -364,7 +364,10 @@ export function starts(stage: Stage): string[] {
     );
   const claims: Readonly<Record<string, boolean>> = {
     [`sessions are started by ${starters.map(({ name }) => name).join(', ')}`]:
-      starters.map(({ name }) => name).join() === STARTERS.map((task) => `${APP.name}-${APP.stage}-${task}`).join(),
+      starters
+        .map(({ name }) => name)
+        .sort()
+        .join() === STARTERS.map((task) => `${APP.name}-${APP.stage}-${task}`).join(),
     'an administrator starts a session': !may(
       administrator,
       ['sts:AssumeRole', 'sts:TagSession'],
@@ -391,7 +394,7 @@ export function starts(stage: Stage): string[] {
 }
 
 /** The functions that may start sessions. */
-const STARTERS = ['verify-isolation'];
+const STARTERS = ['issue-tenant-credentials', 'verify-isolation'];
 
 /** Powers over tenants' data that only the roles listed here may have; `…` are what the app's role names begin with. */
 const POWERS: Readonly<Record<string, readonly string[]>> = {

@@ -84,6 +84,7 @@ async function callEveryOperation(email: string): Promise<void> {
   await call('define-role', { requestId: 'role-1', ...role });
   await call('define-role', { requestId: 'role-2', ...role, version: 1 });
   await call('list-roles', {});
+  await call('issue-tenant-credentials', {});
   const { physicalId: sub } = (await call('invite-member', { requestId: 'in-1', ...invitation })) as {
     physicalId: string;
   };

@@ -58,6 +58,7 @@ import { NotReadyError } from '../../../tasks/shared/errors';
 import { ONBOARDING_STATUSES, STATUSES } from '../../../tasks/shared/tenant';
 import * as destroyStorage from '../../../tasks/storage-prefix/destroy';
 import * as storagePrefix from '../../../tasks/storage-prefix/provision';
+import * as issueCredentials from '../../../tasks/tenant-access/issue-credentials';
 import * as verifyIsolation from '../../../tasks/tenant-access/verify-isolation';
 import * as issueClaim from '../../../tasks/tenant-claim/issue';
 import * as switchTenant from '../../../tasks/tenant-claim/switch';
@@ -174,6 +175,7 @@ const TASKS: readonly (readonly [name: string, handler: Handler, input: object])
   ['define-role', defineRole.handler, { ...CALL, permissions: ['documents:read'] }],
   ['remove-role', removeRole.handler, { ...CALL, version: 1 }],
   ['list-roles', listRoles.handler, { accessToken: 'x' }],
+  ['issue-tenant-credentials', issueCredentials.handler, { accessToken: 'x' }],
   ['invite-member', inviteMember.handler, { ...REQUEST, email: 'a@b.example', roles: ['member'] }],
   ['change-member-roles', changeMemberRoles.handler, { ...REQUEST, sub: 'sub-1', roles: ['member'], version: 1 }],
   ['remove-member', removeMember.handler, { ...REQUEST, sub: 'sub-1', version: 1 }],
