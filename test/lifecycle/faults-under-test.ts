@@ -5,19 +5,14 @@ import type { InvocationFault } from '../../sandbox/runtime/function-host';
 import type { Sandbox } from '../../sandbox/sandbox';
 import { aRequest, differences, endStateOf, functionName, irregularities } from './app-under-test';
 
-/** One of the calls that a function makes during an undisturbed onboarding. */
+/** One of the calls that a function makes when nothing disturbs it. Calls that ask for the same are one. */
 interface Site {
   readonly functionName: string;
   readonly service: string;
   readonly operation: string;
-  /** How many calls of this operation it has made before. */
-  readonly skip: number;
-  /** What is asked, the same for every call that asks for the same, of whichever tenant. */
+  /** What is asked, the same of whichever tenant. */
   readonly asked: string;
 }
-
-/** One of the calls that change something, by what it asks for. */
-export type Write = Omit<Site, 'skip'>;
 
 /** Something that is done to a tenant, with what its people do about faults: callers repeat, operators redrive. */
 export interface Journey {
@@ -30,9 +25,9 @@ export interface Journey {
 }
 
 /** What a journey that nothing disturbs does and leaves behind. */
-export interface Undisturbed<Call extends Write = Site> {
+export interface Undisturbed {
   readonly journey: Journey;
-  readonly sites: readonly Call[];
+  readonly sites: readonly Site[];
   readonly endState: readonly string[];
 }
 
@@ -46,7 +41,11 @@ export const onboarding: Journey = {
 };
 
 /** How many records it finds, and reads, depends on how far the branches beside it are: its first read stands for all. */
-const LOGGER = functionName('provision-audit-log');
+const isReadByLogger = ({ functionName: name, operation }: Site): boolean =>
+  name === functionName('provision-audit-log') && operation === 'GetObject';
+
+const sameOperation = (one: Site, other: Site): boolean =>
+  one.functionName === other.functionName && one.service === other.service && one.operation === other.operation;
 
 export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Promise<Undisturbed> {
   const tenantId = 'undisturbed';
@@ -55,18 +54,14 @@ export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Pro
   const problems = await journey.run(sandbox, tenantId);
   if (problems.length > 0) throw new Error(`undisturbed, and yet: ${problems.join('; ')}`);
   const sites: Site[] = [];
-  for (const { functionName: caller, service, operation, input } of sandbox.calls.entries()) {
-    if (caller === undefined) continue;
-    const same = (site: Site) =>
-      site.functionName === caller && site.service === service && site.operation === operation;
-    if (caller === LOGGER && operation === 'GetObject' && sites.some(same)) continue;
-    sites.push({
-      functionName: caller,
-      service,
-      operation,
-      skip: sites.filter(same).length,
-      asked: whatIsAsked(input, tenantId),
-    });
+  for (const { functionName: caller, service, operation, input, denied } of sandbox.calls.entries()) {
+    // What IAM refuses never comes to the service, and no fault comes to it.
+    if (caller === undefined || denied !== undefined) continue;
+    const site = { functionName: caller, service, operation, asked: whatIsAsked(input, tenantId) };
+    const isKnown = sites.some(
+      (known) => sameOperation(known, site) && (known.asked === site.asked || isReadByLogger(site)),
+    );
+    if (!isKnown) sites.push(site);
   }
   return { journey, sites, endState: await journey.endStateOf(sandbox, tenantId) };
 }
@@ -76,7 +71,14 @@ export async function travelUndisturbed(sandbox: Sandbox, journey: Journey): Pro
  * what a condition compares with.
  */
 function whatIsAsked(
-  { ExpressionAttributeValues: _compared, Body: _body, ...input }: Record<string, unknown>,
+  {
+    ExpressionAttributeValues: _compared,
+    Body: _body,
+    logEvents: _events,
+    RoleSessionName: _session,
+    Tags: _tags,
+    ...input
+  }: Record<string, unknown>,
   tenantId: string,
 ): string {
   return (
@@ -97,33 +99,25 @@ function whatIsAsked(
   );
 }
 
-/**
- * The calls that change something, each kind once. Dying after a call that reads is dying after the write before it; dying
- * in another execution after the same write is the same death.
- */
-export function writesOf({ sites, ...undisturbed }: Undisturbed): Undisturbed<Write> {
-  const called = ({ functionName: name, service, operation, asked }: Site) =>
-    [name, service, operation, asked].join(' ');
-  const first = new Map(sites.toReversed().map((site) => [called(site), site]));
-  const writes = sites.filter(
-    (site) =>
-      !/^(Admin)?(Get|List|Describe|Query|Head|AssumeRole)/.test(site.operation) && first.get(called(site)) === site,
-  );
-  return { ...undisturbed, sites: writes.map(({ skip: _skip, ...write }) => write) };
-}
+/** The calls that change something: dying after a call that reads is dying after the write before it. */
+export const writesOf = (undisturbed: Undisturbed): Undisturbed => ({
+  ...undisturbed,
+  sites: undisturbed.sites.filter(
+    ({ operation }) => !/^(Admin)?(Get|List|Describe|Query|Head|AssumeRole)/.test(operation),
+  ),
+});
 
 /**
- * Which calls are faulty in the life of the same tenant. Of calls known by position, one of each function: a fault moves
- * those behind it. Of calls known by what they ask for, every fourth, so that what repairs one fault is seldom faulty itself.
+ * Which calls are faulty in the life of the same tenant: every fourth of each function, so that what repairs one fault is
+ * seldom faulty itself.
  */
-export function roundsOf<Call extends Write>({ sites }: Pick<Undisturbed<Call>, 'sites'>): Call[][] {
-  const rounds: Call[][] = [];
+export function roundsOf({ sites }: Pick<Undisturbed, 'sites'>): Site[][] {
+  const rounds: Site[][] = [];
   const seen = new Map<string, number>();
   for (const site of sites) {
     const position = seen.get(site.functionName) ?? 0;
     seen.set(site.functionName, position + 1);
-    const round = 'skip' in site ? position : position % 4;
-    rounds[round] = [...(rounds[round] ?? []), site];
+    rounds[position % 4] = [...(rounds[position % 4] ?? []), site];
   }
   return rounds;
 }
@@ -137,12 +131,12 @@ export type CallFault = Pick<FaultRule, 'when' | 'effect' | 'times'>;
 export const tenantOfRound = (label: string, round: number): string => `${label}-${'1'.repeat(round + 1)}`;
 
 /**
- * Sends one tenant per round on the journey, in which every function suffers the fault at one of its calls. Returns what
+ * Sends one tenant per round on the journey, in which every function suffers the fault at some of its calls. Returns what
  * is not as after an undisturbed one.
  */
 export async function problemsWithFaultyCalls(
   sandbox: Sandbox,
-  undisturbed: Undisturbed<Write>,
+  undisturbed: Undisturbed,
   label: string,
   fault: CallFault,
 ): Promise<string[]> {
@@ -152,12 +146,12 @@ export async function problemsWithFaultyCalls(
     const found = await problemsOf(sandbox, undisturbed, tenantId, () => {
       for (const { asked, ...site } of sites) {
         const input = (is: Record<string, unknown>) => whatIsAsked(is, tenantId) === asked;
-        sandbox.faults.add({ ...site, ...fault, ...('skip' in site ? {} : { input }) });
+        sandbox.faults.add({ ...site, ...fault, input });
       }
     });
-    sandbox.faults.rules().forEach(({ seen, skip = 0 }, position) => {
+    sandbox.faults.rules().forEach(({ seen }, position) => {
       const site = sites[position];
-      if (seen <= skip) found.push(`no fault struck ${site?.functionName} ${site?.operation} ${site?.asked}`);
+      if (seen === 0) found.push(`no fault struck ${site?.functionName} ${site?.operation} ${site?.asked}`);
     });
     sandbox.faults.clear();
     const faulty = sites.map(

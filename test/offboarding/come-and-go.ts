@@ -11,7 +11,6 @@ import {
   roundsOf,
   tenantOfRound,
   type Undisturbed,
-  type Write,
 } from '../lifecycle/faults-under-test';
 import { anActiveTenant, bytesOf, DAY, dataOf, enabledUsers, keyStates, pass, quiet } from './offboarding-under-test';
 
@@ -112,7 +111,7 @@ const isRedrivable = ({ status, error }: Description): boolean =>
 /** One tenant per round, beside one that nothing may touch: its id begins with the ids of all of them. */
 export async function problemsBesideANeighbour(
   sandbox: Sandbox,
-  undisturbed: Undisturbed<Write>,
+  undisturbed: Undisturbed,
   label: string,
   fault: CallFault,
 ): Promise<string[]> {
