@@ -1,6 +1,7 @@
 import { archiveExecution } from '../../tasks/audit-archive/contract';
 import { LIFECYCLE_CONTRACTS } from '../../tasks/lifecycle/contract';
 import { TENANT_RESOURCES } from '../../tasks/resources';
+import { verifyIsolation } from '../../tasks/tenant-access/contract';
 import { useApp, withoutPausesOfTheSdk } from './app-under-test';
 import {
   functionsOf,
@@ -22,7 +23,12 @@ beforeAll(async () => {
 
 describe('every function of an onboarding', () => {
   it('is looked at, with each of its calls', () => {
-    const contracts = [...TENANT_RESOURCES.map(({ provision }) => provision), ...LIFECYCLE_CONTRACTS, archiveExecution];
+    const contracts = [
+      ...TENANT_RESOURCES.map(({ provision }) => provision),
+      ...LIFECYCLE_CONTRACTS,
+      verifyIsolation,
+      archiveExecution,
+    ];
 
     expect(functionsOf(undisturbed).size).toBe(contracts.length);
   });
