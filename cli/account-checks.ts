@@ -101,6 +101,12 @@ async function sessionOf(
 const isolation = () =>
   require('../tasks/tenant-access/isolation-checks') as typeof import('../tasks/tenant-access/isolation-checks');
 
+const clientsOf = async (account: Account, tokens: MemberTokens) => {
+  const { TenantClients } =
+    require('../tasks/tenant-access/tenant-clients') as typeof import('../tasks/tenant-access/tenant-clients');
+  return new TenantClients(await sessionOf(account, tokens), account.settings);
+};
+
 /** Makes each attempt with the member's session; names those that were not answered as expected. */
 async function tried(attempts: readonly Attempt[], expected: 'allowed' | 'denied'): Promise<Verdict> {
   const { answerOf } = isolation();
@@ -204,8 +210,8 @@ export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
     assumption:
       'The session reaches what is the tenant’s, also the key on behalf of S3: its tag is passed on (forward access sessions).',
     async run(account, tokens) {
-      const { clientsOf, onTheTenant } = isolation();
-      const clients = clientsOf(await sessionOf(account, tokens), account.settings);
+      const { onTheTenant } = isolation();
+      const clients = await clientsOf(account, tokens);
       const { GenerateDataKeyCommand } = await import('@aws-sdk/client-kms');
       const sealed = async () => {
         const KeyId = account.targets.keyArn;
@@ -221,17 +227,14 @@ export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
     assumption:
       'The session reaches nothing beside it: other tenants, the platform’s own items, lists, scans, other roles.',
     async run(account, tokens) {
-      const { besideTheTenant, clientsOf } = isolation();
-      const clients = clientsOf(await sessionOf(account, tokens), account.settings);
-      return await tried(besideTheTenant(clients, account.targets), 'denied');
+      return await tried(isolation().besideTheTenant(await clientsOf(account, tokens), account.targets), 'denied');
     },
   }),
   asMember({
     name: 'retrieve-and-generate',
     assumption: 'RetrieveAndGenerate, which knows no resources, is closed to the session.',
     async run(account, tokens) {
-      const { clientsOf } = isolation();
-      const { retrieval } = clientsOf(await sessionOf(account, tokens), account.settings);
+      const { retrieval } = await clientsOf(account, tokens);
       const { RetrieveAndGenerateCommand } = await import('@aws-sdk/client-bedrock-agent-runtime');
       return await mustBeRefused(() =>
         retrieval.send(new RetrieveAndGenerateCommand({ input: { text: 'check-account' } })),

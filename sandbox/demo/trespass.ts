@@ -6,7 +6,8 @@ import {
 import { GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { ENCRYPTION_KEY } from '../../tasks/encryption-key/contract';
 import { KNOWLEDGE_BASE } from '../../tasks/knowledge-base/contract';
-import { type Attempt, answerOf, clientsOf, onTheTenant } from '../../tasks/tenant-access/isolation-checks';
+import { type Attempt, answerOf, onTheTenant } from '../../tasks/tenant-access/isolation-checks';
+import { TenantClients } from '../../tasks/tenant-access/tenant-clients';
 import type { Sandbox } from '../sandbox';
 import { claimsOf, signIn } from '../sign-in';
 import { appOf } from '../snapshot';
@@ -17,7 +18,10 @@ export async function trespass(sandbox: Sandbox, prove: (fact: string, holds: bo
   const { idToken } = await signIn(sandbox, 'bob@acme2.example');
   const claims = claimsOf(idToken);
   stage.say(`bob@acme2.example signs in; the token says: tenant_id ${claims['tenant_id']}`);
-  const clients = clientsOf(await credentialsFor(sandbox, idToken), { ...sandbox.clientConfig, forcePathStyle: true });
+  const clients = new TenantClients(await credentialsFor(sandbox, idToken), {
+    ...sandbox.clientConfig,
+    forcePathStyle: true,
+  });
   const operator = new KMSClient(sandbox.clientConfig);
 
   const attempts = async (tenantId: string) => {

@@ -1,19 +1,17 @@
-import { BedrockAgentRuntimeClient, RetrieveCommand } from '@aws-sdk/client-bedrock-agent-runtime';
-import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { RetrieveCommand } from '@aws-sdk/client-bedrock-agent-runtime';
+import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
+import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import {
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   type PutObjectCommandInput,
-  S3Client,
+  type S3Client,
 } from '@aws-sdk/client-s3';
-import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
-import { DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
+import { AssumeRoleCommand, type STSClient } from '@aws-sdk/client-sts';
+import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
 import { FIRST_ITEMS } from '../data-partition/contract';
 import { isNamed } from '../shared/aws-errors';
-import { REPEATABLE } from '../shared/clients';
 import { NotReadyError } from '../shared/errors';
 import {
   type App,
@@ -27,7 +25,8 @@ import {
   storagePrefix,
 } from '../shared/names';
 import type { Check } from './contract';
-import { type SessionCredentials, sts } from './session';
+import { sts } from './session';
+import type { TenantClients } from './tenant-clients';
 
 /** What of the tenant, and of the platform, the sessions try. */
 export interface Targets {
@@ -53,23 +52,6 @@ export interface Attempt {
   readonly run: () => Promise<unknown>;
 }
 
-/** Clients of one session; nothing but connections outlives the invocation. */
-export type Clients = ReturnType<typeof clientsOf>;
-
-/** @param where an endpoint that is not AWS's own @default what the environment says */
-export function clientsOf(credentials: SessionCredentials, where: object = {}) {
-  // The connections of one client for all: they stay warm, and the runtime of Bedrock would open one of HTTP/2 by itself.
-  const settings = { ...REPEATABLE, ...where, credentials, requestHandler: sts.config.requestHandler };
-  return {
-    dynamodb: DynamoDBDocumentClient.from(new DynamoDBClient(settings)),
-    s3: new S3Client(settings),
-    kms: new KMSClient(settings),
-    logs: new CloudWatchLogsClient(settings),
-    retrieval: new BedrockAgentRuntimeClient(settings),
-    sts: new STSClient(settings),
-  };
-}
-
 /** How an upload is encrypted. */
 type Encryption = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'>;
 
@@ -84,7 +66,7 @@ const NEVER = { ConditionExpression: 'attribute_exists(pk) AND attribute_not_exi
  * @param encryption of an upload: with a key that the session may not use, the key alone would be what is refused
  */
 export function onTheTenant(
-  clients: Clients,
+  clients: TenantClients,
   targets: Pick<Targets, 'tenantId' | 'app' | 'dataTable' | 'dataBucket' | 'keyArn' | 'knowledgeBaseId'>,
   sealed: () => Promise<Uint8Array>,
   encryption: Encryption,
@@ -131,7 +113,7 @@ export function onTheTenant(
  * the tenant's id without a delimiter, as the id of another tenant may. Nothing need exist under them: AWS decides before
  * it looks, and answers "denied" or something else.
  */
-export function besideTheTenant(clients: Clients, targets: Targets): readonly Attempt[] {
+export function besideTheTenant(clients: TenantClients, targets: Targets): readonly Attempt[] {
   const { dynamodb, s3, kms, logs, sts: ownSts } = clients;
   const { tenantId, app, dataTable, dataBucket: Bucket, platformKeyArn, roleArn } = targets;
   const otherId = `${tenantId}0`;
@@ -178,7 +160,7 @@ export const beforeAnySession = ({ roleArn, tenantId }: Targets): readonly Attem
   assume(sts, roleArn, 'with a further tag', { [PRINCIPAL_TAG]: tenantId, [PROBE]: 'true' }),
 ];
 
-type Documents = Clients['dynamodb'];
+type Documents = DynamoDBDocumentClient;
 
 const read = (
   dynamodb: Documents,

@@ -15,6 +15,8 @@ const MARGIN_MS = 120_000;
 /** Sessions that are kept; the oldest go first. */
 const LIMIT = 500;
 
+export type TenantSessions = ReturnType<typeof tenantSessions>;
+
 /**
  * Credentials of tenants' sessions, for a function that acts for many users. They are kept per tenant and user, never for a
  * function as a whole: an execution environment that is warm serves another tenant next. Give them to clients that are made

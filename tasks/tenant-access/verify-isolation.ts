@@ -13,12 +13,11 @@ import {
   answerOf,
   beforeAnySession,
   besideTheTenant,
-  type Clients,
-  clientsOf,
   onTheTenant,
   type Targets,
 } from './isolation-checks';
 import { startSession } from './session';
+import { TenantClients } from './tenant-clients';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -33,8 +32,8 @@ export async function verifyIsolation(input: TaskInput, scope: Scope) {
   const started = (sessionTenant: string) =>
     startSession(targets.roleArn, { tenantId: sessionTenant, userId: contract.name });
   const [own, neighbour] = (await Promise.all([started(tenantId), started(tenantId.slice(0, NEIGHBOUR_LENGTH))])).map(
-    (credentials) => clientsOf(credentials),
-  ) as [Clients, Clients];
+    (credentials) => new TenantClients(credentials),
+  ) as [TenantClients, TenantClients];
   const sealed = once(() => dataKeyOf(own, targets));
   const plan = [
     ...planned(
@@ -90,7 +89,7 @@ async function targetsOf(tenantId: string, { env, app, registry }: Scope): Promi
   };
 }
 
-async function dataKeyOf({ kms }: Clients, { keyArn, tenantId }: Targets): Promise<Uint8Array> {
+async function dataKeyOf({ kms }: TenantClients, { keyArn, tenantId }: Targets): Promise<Uint8Array> {
   const { CiphertextBlob } = await kms.send(new GenerateDataKeyCommand({ KeyId: keyArn, KeySpec: 'AES_256' }));
   if (CiphertextBlob === undefined) throw new NotReadyError(`tenant ${tenantId}: KMS answered without a data key`);
   return CiphertextBlob;

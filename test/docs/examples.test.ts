@@ -1,11 +1,18 @@
+import { GetCommand } from '@aws-sdk/lib-dynamodb';
 import { changeHold } from '../../docs/examples/change-hold';
 import { sandboxClient } from '../../docs/examples/invoke';
+import { readSettings } from '../../docs/examples/read-settings';
 import { requestOffboarding, requestReinstatement } from '../../docs/examples/request-offboarding';
 import { requestOnboarding } from '../../docs/examples/request-onboarding';
 import { requestRepair } from '../../docs/examples/request-repair';
 import { toTheEnd } from '../../sandbox/requests';
+import { claimsOf, signIn } from '../../sandbox/sign-in';
+import { TenantClients } from '../../tasks/tenant-access/tenant-clients';
+import { issueBy, tenantSessions } from '../../tasks/tenant-access/tenant-sessions';
 import { functionName, useApp } from '../lifecycle/app-under-test';
 import { quiet } from '../offboarding/offboarding-under-test';
+import { aContext, setEnvironment } from '../support/builders';
+import { captureOutput } from '../support/output';
 
 const app = useApp();
 const FRONT_DOOR = functionName('request-operation');
@@ -31,6 +38,38 @@ describe('the examples of the documentation, in the sandbox', () => {
 
     expect(first).toMatchObject({ operation: 'onboard', repeated: false, executionStatus: 'RUNNING' });
     expect(await requestOnboarding(client(), FRONT_DOOR, tenant)).toMatchObject({ repeated: true, status: 'ACTIVE' });
+  });
+
+  it('read its settings for a member, with credentials that reach nothing else', async () => {
+    captureOutput();
+    const issuer = functionName('issue-tenant-credentials');
+    // What the function would be deployed with, and the table.
+    const { variables } = app()
+      .functions.functions()
+      .find(({ name }) => name === functionName('list-roles')) ?? { variables: {} };
+    setEnvironment({
+      ...variables,
+      DATA_TABLE: app().output('DataTableName'),
+      AWS_ENDPOINT_URL: app().endpoint.url,
+      AWS_REGION: app().clientConfig.region,
+      AWS_ACCESS_KEY_ID: 'sandbox',
+      AWS_SECRET_ACCESS_KEY: 'sandbox',
+    });
+    const { accessToken } = await signIn(app(), tenant.adminEmail);
+    const sessions = tenantSessions(issueBy(issuer));
+
+    expect(await readSettings(sessions)({ accessToken }, aContext())).toMatchObject({ pk: 'TENANT#acme' });
+    expect(await readSettings(sessions)({ accessToken }, aContext())).toMatchObject({ sk: 'SETTINGS' });
+
+    const issued = app()
+      .calls.entries()
+      .filter((call) => call.operation === 'Invoke' && JSON.stringify(call).includes(issuer));
+    expect(issued).toHaveLength(1);
+    const { dynamodb } = new TenantClients(
+      await sessions.credentialsOf({ tenantId: 'acme', sub: String(claimsOf(accessToken)['sub']) }, accessToken),
+    );
+    const elsewhere = { TableName: app().output('DataTableName'), Key: { pk: 'TENANT#acme2', sk: 'SETTINGS' } };
+    await expect(dynamodb.send(new GetCommand(elsewhere))).rejects.toMatchObject({ name: 'AccessDeniedException' });
   });
 
   it('repair it, once', async () => {
