@@ -55,7 +55,7 @@ describe('an onboarding ends like an undisturbed one although every function', (
 });
 
 describe('an onboarding ends like an undisturbed one although', () => {
-  it.each([1, 2, 3, 4, 5, 6])('any of its calls may fail in any way (seed %s)', async (seed) => {
+  it.each([1, 2, 3])('any of its calls may fail in any way (seed %s)', async (seed) => {
     const problems = await problemsWithRandomFaults(app(), undisturbed, `random-${seed}`, seed);
 
     expect(problems).toEqual([]);

@@ -25,17 +25,7 @@ describe('a tenant that comes and goes ends like an undisturbed one although', (
 
   it.each([
     ['all answers to the first call are lost', 'every-lost', LOST],
-    [
-      'it is throttled at first',
-      'every-throttled',
-      { when: 'before', effect: { kind: 'throttle' }, times: TO_THE_TASK },
-    ],
-    [
-      'the service fails at first',
-      'every-failed',
-      { when: 'before', effect: { kind: 'error', code: 'ServiceUnavailable', status: 503 }, times: TO_THE_TASK },
-    ],
-    // No retry helps against this one: the execution fails each time, and somebody redrives it.
+    // Throttled calls and errors of the service come to the same in every task: the onboarding's tests have them. No retry helps against this one: the execution fails each time, and somebody redrives it.
     [
       'it is refused until somebody has repaired something',
       'every-refused',

@@ -92,6 +92,7 @@ describe('the machines', () => {
       'observe-estate',
       'retire-orphaned-key',
       'issue-tenant-claim',
+      'issue-tenant-credentials',
       'switch-tenant',
       ...[...ACCESS_CONTRACTS, ...MEMBERSHIP_CONTRACTS].map(({ name }) => name),
     ];
