@@ -565,7 +565,16 @@ function inUserPool(stage: Stage): string[] {
   const groups = ofType(stage, 'AWS::Cognito::UserPoolGroup').flatMap(([id, group]) =>
     problemsIn(id, { 'a group has a role that a client can choose': group.RoleArn !== undefined }),
   );
-  return [...clients, ...pools, ...providers, ...groups];
+  // Cognito's session cookie signs a user of one client into the other one.
+  const apps = problemsIn('the user pool', {
+    'several apps share its sign-in': ofType(stage, 'AWS::Cognito::UserPoolClient').length !== 1,
+    'it takes the sign-in of an identity provider, which other apps may trust too':
+      ofType(stage, 'AWS::Cognito::UserPoolIdentityProvider').length > 0 ||
+      ofType(stage, 'AWS::Cognito::UserPoolClient').some(([, { SupportedIdentityProviders = ['COGNITO'] }]) =>
+        SupportedIdentityProviders.some((provider: string) => provider !== 'COGNITO'),
+      ),
+  });
+  return [...clients, ...pools, ...providers, ...groups, ...apps];
 }
 
 function inIdentityPool(stage: Stage): string[] {
@@ -573,6 +582,7 @@ function inIdentityPool(stage: Stage): string[] {
     ...ofType(stage, 'AWS::Cognito::IdentityPool').flatMap(([id, pool]) =>
       problemsIn(id, {
         'clients call STS themselves (classic flow)': pool.AllowClassicFlow !== false,
+        'tokens of several apps get credentials': pool.CognitoIdentityProviders.length !== 1,
         'guests get an identity': pool.AllowUnauthenticatedIdentities !== false,
         'tokens of users that are signed out count': pool.CognitoIdentityProviders.some(
           ({ ServerSideTokenCheck }: { ServerSideTokenCheck?: boolean }) => ServerSideTokenCheck !== true,

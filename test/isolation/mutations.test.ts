@@ -101,6 +101,23 @@ const OF_IDENTITY: readonly Mutation[] = [
     ['offences'],
   ],
   ['I8: addresses that nobody has verified', (stage) => delete pool(stage).AutoVerifiedAttributes, ['offences']],
+  [
+    'I9: a second app with the same sign-in',
+    (stage) => {
+      stage.resources['SecondApp'] = { Type: 'AWS::Cognito::UserPoolClient', Properties: { ...client(stage) } };
+    },
+    ['offences'],
+  ],
+  [
+    'I9: an identity provider that another app may trust as well',
+    (stage) => Object.assign(client(stage), { SupportedIdentityProviders: ['COGNITO', 'Corporate'] }),
+    ['offences'],
+  ],
+  [
+    'I9: credentials for the tokens of a second app',
+    (stage) => identityPool(stage)?.CognitoIdentityProviders.push({ ClientId: 'another', ServerSideTokenCheck: true }),
+    ['offences'],
+  ],
   ['I10: groups and claims that no trigger cuts', (stage) => delete pool(stage).LambdaConfig, ['offences']],
   [
     'I11: a group with a role',
