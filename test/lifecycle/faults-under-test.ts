@@ -108,8 +108,8 @@ export const writesOf = (undisturbed: Undisturbed): Undisturbed => ({
 });
 
 /**
- * Which calls are faulty in the life of the same tenant: every second of each function, so that the call after a faulty one
- * is a sound one.
+ * Which calls are faulty in the life of the same tenant: every fourth of each function: a queue gives a message up after
+ * three deliveries, so more of them would end in the dead-letter queue.
  */
 export function roundsOf({ sites }: Pick<Undisturbed, 'sites'>): Site[][] {
   const rounds: Site[][] = [];
@@ -117,7 +117,7 @@ export function roundsOf({ sites }: Pick<Undisturbed, 'sites'>): Site[][] {
   for (const site of sites) {
     const position = seen.get(site.functionName) ?? 0;
     seen.set(site.functionName, position + 1);
-    rounds[position % 2] = [...(rounds[position % 2] ?? []), site];
+    rounds[position % 4] = [...(rounds[position % 4] ?? []), site];
   }
   return rounds;
 }
