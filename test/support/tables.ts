@@ -54,6 +54,8 @@ export interface Tables {
   pageSize?: number;
   /** The next call that matches does its work, but its answer is lost. */
   loseAnswer(matches: Matcher): void;
+  /** The next call that matches is sent twice, as the SDK does when the first answer is lost; the second answer counts. */
+  sendTwice(matches: Matcher): void;
   /** Runs something between the decision to make a call and its effect: a competitor, for example. */
   before(matches: Matcher, act: () => Promise<unknown>): void;
   /** The next call that matches fails without effect. */
@@ -68,12 +70,16 @@ export async function serveTables(mock: unknown, ...names: readonly string[]): P
   for (const name of names) {
     await new Promise((resolve) => store.tableDb.put(name, definition(name), resolve));
   }
-  const interruptions: { matches: Matcher; when: 'before' | 'after'; act: () => Promise<unknown> }[] = [];
+  const interruptions: {
+    matches: Matcher;
+    when: 'before' | 'after';
+    act: (operation: Operation, input: Input) => Promise<unknown>;
+  }[] = [];
 
   const interrupt = async (when: 'before' | 'after', operation: Operation, input: Input) => {
     const position = interruptions.findIndex((one) => one.when === when && one.matches(operation, input));
     const [interruption] = position < 0 ? [] : interruptions.splice(position, 1);
-    await interruption?.act();
+    await interruption?.act(operation, input);
   };
   const serve = (operation: Operation) => async (input: Input) => {
     await interrupt('before', operation, input);
@@ -100,6 +106,8 @@ export async function serveTables(mock: unknown, ...names: readonly string[]): P
       return plain(answer)['Item'] as Item | undefined;
     },
     loseAnswer: (matches) => interruptions.push({ matches, when: 'after', act: () => Promise.reject(aLostAnswer()) }),
+    sendTwice: (matches) =>
+      interruptions.push({ matches, when: 'before', act: (operation, input) => serve(operation)(input) }),
     before: (matches, act) => interruptions.push({ matches, when: 'before', act }),
     fail: (matches, error) => interruptions.push({ matches, when: 'before', act: () => Promise.reject(error) }),
   };

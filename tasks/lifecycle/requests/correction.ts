@@ -45,7 +45,9 @@ export async function correctAdminEmail(
       values: { ':generation': state.generation, ':status': state.status, ':requestId': state.requestId },
     },
   );
-  if (!fenced) throw new OperationInProgressError(`tenant ${tenantId}: another request was accepted a moment ago`);
+  // The SDK repeats a write whose answer is lost; then it is our own write that is in the way, here and below.
+  if (!fenced && !isOurs(await registry.getState(tenantId), state, at))
+    throw new OperationInProgressError(`tenant ${tenantId}: another request was accepted a moment ago`);
   assertNobodyInvited((await registry.getResource(tenantId, FIRST_ADMIN)) !== undefined, tenantId);
   await writeAuditRecord(scope, requestRecordKey(tenantId, `${requestId}.correction`), {
     tenantId,
@@ -56,10 +58,16 @@ export async function correctAdminEmail(
     at,
   });
   const corrected = { displayName, adminEmail, tier, payloadHash: hash };
-  if (!(await registry.replaceProfile(tenantId, corrected, profile.payloadHash))) {
+  if (
+    !(await registry.replaceProfile(tenantId, corrected, profile.payloadHash)) &&
+    (await registry.getProfile(tenantId))?.payloadHash !== hash
+  ) {
     throw new OperationInProgressError(`tenant ${tenantId}: another correction was accepted a moment ago`);
   }
 }
+
+const isOurs = (found: TenantState | undefined, read: TenantState, at: string): boolean =>
+  found?.generation === read.generation + 1 && found.requestId === read.requestId && found.updatedAt === at;
 
 /** The first admin's ledger entry is written before the invitation is sent. */
 function assertNobodyInvited(invited: boolean, tenantId: string): void {

@@ -37,7 +37,9 @@ export async function acceptOffboarding(
         values: { ':generation': state.generation, ':status': state.status },
       },
     );
-    if (!accepted) throw new OperationInProgressError(`tenant ${tenantId}: another request was accepted a moment ago`);
+    // The SDK repeats a write whose answer is lost; then it is our own write that is in the way.
+    if (!accepted && (await registry.getState(tenantId))?.offboarding?.requestId !== requestId)
+      throw new OperationInProgressError(`tenant ${tenantId}: another request was accepted a moment ago`);
   }
   const record = { requestId, operation, payloadHash: hash, requestedBy, requestedAt: at, holdSeconds, reason };
   return recordOperation(request, record, scope);

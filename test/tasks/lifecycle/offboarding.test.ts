@@ -553,6 +553,17 @@ describe('the front door', () => {
     await expect(ask({ reason: 'another' })).rejects.toMatchObject({ name: 'RequestConflictError' });
   });
 
+  it('takes a write that the SDK has repeated for its own, and records no refusal', async () => {
+    await put(active);
+    tables.sendTwice(isStateUpdate);
+
+    expect(await ask()).toMatchObject({ repeated: false });
+    expect(starts()).toEqual(['offboard--acme--request-9']);
+    expect(s3.commandCalls(PutObjectCommand).map(({ args: [{ input }] }) => input.Key)).toEqual([
+      'audit/acme/requests/request-9.json',
+    ]);
+  });
+
   it('refuses a second offboarding, a hold below the minimum, and a reason with an address', async () => {
     await expect(ask()).rejects.toMatchObject({ name: 'OperationInProgressError' });
     await put(active);

@@ -347,6 +347,17 @@ describe('request-operation', () => {
         expect(starts()).toHaveLength(2);
       });
 
+      it.each([
+        ['STATE', isStateUpdate],
+        ['PROFILE', isPut('PROFILE')],
+      ])('takes a write of %s that the SDK has repeated for its own', async (_name, matches) => {
+        tables.sendTwice(matches);
+
+        expect(await correct()).toMatchObject({ repeated: false });
+        expect(await item('PROFILE')).toMatchObject({ adminEmail: ADDRESS });
+        expect(audits().filter(({ Key }) => Key?.includes('refused'))).toEqual([]);
+      });
+
       it('refuses once an invitation may have been sent, and changes nothing', async () => {
         await invited();
 
