@@ -122,10 +122,11 @@ export class LocalFunctionHost implements FunctionHost {
     const known = this.#environments.get(accessKeyId);
     if (known === undefined) return;
     this.#dead.add(accessKeyId);
-    known.environment.die({
-      errorType: 'Runtime.ExitError',
-      errorMessage: 'RequestId: unknown Error: Runtime exited without providing a reason',
-    });
+    known.environment.die(CRASHED);
+    // A call that an invocation left behind may strike between two of them: nobody is to get what is dead.
+    const pool = this.#poolOf(known.environment.functionName);
+    const idle = pool.idle.indexOf(known.environment);
+    if (idle >= 0) pool.alive -= pool.idle.splice(idle, 1).length;
   }
 
   /** The function's next invocation suffers this. */

@@ -204,6 +204,17 @@ describe('a fault of an invocation', () => {
     expect(answer).toEqual({ payload: 1 });
   });
 
+  it('between two invocations, by a call that the first has left behind: the next one gets a living environment', async () => {
+    const { host } = aHost(
+      'let calls = 0; exports.handler = async () => [process.env.AWS_ACCESS_KEY_ID, (calls += 1)]',
+    );
+    const { payload } = (await host.invoke('task', {}, now)) as { payload: [string, number] };
+
+    host.crash({ accessKeyId: payload[0] });
+
+    expect(await host.invoke('task', {}, now)).toEqual({ payload: [expect.not.stringMatching(payload[0]), 1] });
+  });
+
   it('in the middle: the invocation ends at once, and the environment is known to be dead', async () => {
     const { host } = aHost(
       `exports.handler = () => new Promise(() => { process.emit('waiting', process.env.AWS_ACCESS_KEY_ID) })`,
