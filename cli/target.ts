@@ -83,6 +83,8 @@ const sandboxClient = (endpoint: string) => ({
   endpoint,
   region: 'us-east-1',
   credentials: { accessKeyId: 'tenantctl', secretAccessKey: 'tenantctl' },
+  /** Of S3: the sandbox has no host names per bucket. */
+  forcePathStyle: true,
 });
 
 export type ClientSettings = ReturnType<typeof sandboxClient> | Record<string, never>;
@@ -162,9 +164,9 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
     async doctorReport(Key) {
       const { GetObjectCommand, S3Client } = await import('@aws-sdk/client-s3');
       const text = await calling('s3:GetObject', REPEAT_COMMAND, async () => {
-        // A sandbox has no names per bucket.
-        const client = new S3Client({ ...settings, forcePathStyle: options.target === 'sandbox' });
-        const { Body } = await client.send(new GetObjectCommand({ Bucket: output('AuditBucketName'), Key }));
+        const { Body } = await new S3Client(settings).send(
+          new GetObjectCommand({ Bucket: output('AuditBucketName'), Key }),
+        );
         return (await Body?.transformToString()) ?? '';
       });
       const report = z.safeParse(DoctorReport, json(text));
@@ -198,8 +200,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       const registry = openRegistry(output('RegistryTableName'), connectRegistry(settings));
       const head = await calling('dynamodb:GetItem', REPEAT_COMMAND, () => registry.getArchiveHead(tenantId));
       const bucket = output('AuditBucketName');
-      // The sandbox is addressed by path, as any endpoint that is no bucket's own.
-      const client = new S3Client({ ...settings, forcePathStyle: 'endpoint' in settings });
+      const client = new S3Client(settings);
       const read = await calling(`s3:GetObject of ${bucket}`, REPEAT_COMMAND, () =>
         archive.readArchive({ tenantId, bucket, head, now: new Date(), client, ...(keep && { keep }) }),
       );
@@ -219,8 +220,7 @@ export async function openTarget(options: TargetOptions): Promise<Target> {
       if (keyArn === undefined)
         throw new TargetError(`tenant ${tenantId} has no encryption key`, 'Take a tenant that is ACTIVE.');
       return {
-        // The sandbox is addressed by path, as any endpoint that is no bucket's own.
-        settings: { ...settings, ...('endpoint' in settings && { forcePathStyle: true }) },
+        settings,
         targets: {
           tenantId,
           app,

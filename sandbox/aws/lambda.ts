@@ -1,5 +1,13 @@
 import type { FunctionConfiguration, Runtime } from '@aws-sdk/client-lambda';
-import { type Call, type Estate, type RawRequest, type RawResponse, type RawService, ServiceError } from './service';
+import {
+  type Call,
+  type Estate,
+  operationOf,
+  type RawRequest,
+  type RawResponse,
+  type RawService,
+  ServiceError,
+} from './service';
 import { restJsonFailure } from './wire';
 
 /** What runs the code of functions. */
@@ -68,11 +76,7 @@ export function createLambda(estate: Estate, host: FunctionHost): { readonly ser
       signingNames: ['lambda'],
       operationNames: Object.keys(operations),
       identify,
-      async handle(request, call) {
-        const operation = operations[call.operation];
-        if (!operation) throw new Error(`${call.operation} is identified but not implemented`);
-        return await operation(request, call);
-      },
+      handle: async (request, call) => await operationOf(operations, call)(request, call),
       fail(error) {
         const { status, headers, body } = restJsonFailure(error);
         return { status, headers, body };

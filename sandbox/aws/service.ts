@@ -112,4 +112,11 @@ export interface RawService {
   fail(error: ServiceError, call: Call): RawResponse;
 }
 
+/** The operation that a raw service's `identify` has named. */
+export function operationOf<Served>(operations: Readonly<Record<string, Served>>, { operation }: Call): Served {
+  const served = operations[operation];
+  if (served === undefined) throw new Error(`${operation} is identified but not implemented`);
+  return served;
+}
+
 export type Service = JsonService | RestJsonService | RawService;

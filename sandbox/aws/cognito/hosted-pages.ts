@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { AuthenticationResultType, UserPoolClientType } from '@aws-sdk/client-cognito-identity-provider';
 import type { Clock } from '../../clock';
-import { type Call, type RawRequest, type RawResponse, type RawService, ServiceError } from '../service';
+import { type Call, operationOf, type RawRequest, type RawResponse, type RawService, ServiceError } from '../service';
 import { authenticated, chooseNewPassword } from './sign-in';
 import type { PoolStore, UserPool } from './store';
 import type { Tokens } from './tokens';
@@ -91,11 +91,7 @@ export function hostedPages(store: PoolStore, tokens: Tokens, clock: Clock): Raw
     signingNames: [''],
     operationNames: Object.keys(operations),
     identify,
-    async handle(_request, call) {
-      const operation = operations[call.operation];
-      if (operation === undefined) throw new Error(`${call.operation} is identified but not implemented`);
-      return await operation(call);
-    },
+    handle: async (_request, call) => await operationOf(operations, call)(call),
     /** As OAuth says it; the API's own error name goes into the description. */
     fail: ({ code, message, status }) =>
       code === OAUTH_ERROR

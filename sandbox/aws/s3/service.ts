@@ -1,4 +1,11 @@
-import type { Call, RawRequest, RawResponse, RawService, ServiceError } from '../service';
+import {
+  type Call,
+  operationOf,
+  type RawRequest,
+  type RawResponse,
+  type RawService,
+  type ServiceError,
+} from '../service';
 import { bucketOperations } from './buckets';
 import { listOperations } from './listing';
 import { lockOperations } from './lock';
@@ -24,11 +31,7 @@ export function s3Service(store: Store): RawService {
     signingNames: ['s3'],
     operationNames: OPERATION_NAMES,
     identify,
-    handle(request: RawRequest, call: Call): RawResponse {
-      const operation = operations[call.operation];
-      if (operation === undefined) throw new Error(`${call.operation} is identified but not implemented`);
-      return operation(call.input, request, call);
-    },
+    handle: (request: RawRequest, call: Call): RawResponse => operationOf(operations, call)(call.input, request, call),
     fail,
   };
 }
