@@ -40,11 +40,10 @@ export async function extendChain(
   const objects = openAuditObjects(env.AUDIT_BUCKET);
   // Before the listing: a head that is noted meanwhile would not be in it.
   const noted = await registry.getArchiveHead(tenantId);
-  const known = new Map<string, Buffer>();
   let written = 0;
   for (let race = 0; race < RACES; race += 1) {
     const present = firstVersions(await objects.list(auditPrefix(tenantId)));
-    const chain = await readChain(tenantId, present, objects, known);
+    const chain = await readChain(tenantId, present, objects);
     if (noted !== undefined && chain.hashes[noted.sequence - 1] !== noted.sha256)
       throw new AuditChainBrokenError(
         `tenant ${tenantId}: record ${noted.sequence} of its audit chain is ${chain.hashes.length < noted.sequence ? 'gone' : 'not the one that was noted'}`,
@@ -102,32 +101,62 @@ async function readChain(
   tenantId: string,
   present: ReadonlyMap<string, StoredVersion>,
   objects: AuditObjects,
-  known: Map<string, Buffer>,
 ): Promise<{ readonly hashes: readonly string[]; readonly covered: ReadonlySet<string> }> {
-  const records = [...present.values()].filter(({ key }) => /\/chain\/\d{10}\.json$/.test(key));
-  await inParallel(
-    records.filter(({ key }) => !known.has(key)),
+  const versions = [...present.values()].filter(({ key }) => /\/chain\/\d{10}\.json$/.test(key));
+  const read = await inParallel(
+    versions,
     READS,
-    async (version) => {
-      const bytes = await objects.read(version);
-      if (bytes !== undefined) known.set(version.key, bytes);
-    },
+    async (version) => [version.key, await linkOf(version, objects)] as const,
   );
+  const chain = new Map(read);
   const hashes: string[] = [];
   const covered = new Set<string>();
-  for (let sequence = 1; sequence <= records.length; sequence += 1) {
-    const bytes = known.get(chainKey(tenantId, sequence));
-    const record = bytes && parseChainRecord(bytes);
+  for (let sequence = 1; sequence <= versions.length; sequence += 1) {
+    const link = chain.get(chainKey(tenantId, sequence));
+    const record = link?.record;
     const fits =
       record?.tenantId === tenantId && record.sequence === sequence && record.previous === (hashes.at(-1) ?? null);
-    if (bytes === undefined || record === undefined || !fits)
+    if (link === undefined || record === undefined || !fits)
       throw new AuditChainBrokenError(
-        `tenant ${tenantId}: record ${sequence} of its audit chain ${bytes === undefined ? 'is gone' : 'does not follow from the one before'}`,
+        `tenant ${tenantId}: record ${sequence} of its audit chain ${link === undefined ? 'is gone' : 'does not follow from the one before'}`,
       );
-    hashes.push(sha256Hex(bytes));
+    hashes.push(link.sha256);
     for (const { key } of record.objects) covered.add(key);
   }
   return { hashes, covered };
+}
+
+/** A record as it is stored. */
+interface Link {
+  readonly sha256: string;
+  /** Undefined for bytes that are no record. */
+  readonly record: ChainRecord | undefined;
+}
+
+/**
+ * Links that this execution environment has read: a version of an object never changes, and whether it is still there the
+ * listing tells each time. Without them a tenant's each new record would cost a read of all its earlier ones.
+ */
+const links = new Map<string, Link>();
+let linkBytes = 0;
+/** Decoded it is several times that, in functions of 512 MiB. */
+const MOST_LINK_BYTES = 32 * 1024 * 1024;
+
+/** Undefined when it is gone. */
+async function linkOf(version: StoredVersion, objects: AuditObjects): Promise<Link | undefined> {
+  const id = `${version.key} ${version.versionId}`;
+  const known = links.get(id);
+  if (known !== undefined) return known;
+  const bytes = await objects.read(version);
+  if (bytes === undefined) return undefined;
+  const link = { sha256: sha256Hex(bytes), record: parseChainRecord(bytes) };
+  if (linkBytes + bytes.length > MOST_LINK_BYTES) {
+    links.clear();
+    linkBytes = 0;
+  }
+  links.set(id, link);
+  linkBytes += bytes.length;
+  return link;
 }
 
 /** Only forwards: an archiver that is late must not make the registry forget the tail. */

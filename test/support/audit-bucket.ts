@@ -30,7 +30,7 @@ type Fault = {
 export interface AuditBucket {
   /** Puts a version, as if somebody had. @param at when; default now */
   put(key: string, body: string | Buffer, at?: Date): void;
-  /** Changes bytes in place, which nobody can on AWS. */
+  /** Puts other bytes in place of the newest version, as whoever may delete versions could. */
   tamper(key: string, body: string | Buffer): void;
   remove(key: string): void;
   keys(prefix?: string): string[];
@@ -47,16 +47,21 @@ export interface AuditBucket {
   beforePut(key: RegExp, act: () => Promise<unknown>): void;
 }
 
+let buckets = 0;
+
 // biome-ignore lint/suspicious/noExplicitAny: a stub of any client configuration.
 export function serveAuditBucket(s3: AwsStub<any, any, any> & AwsStub<any, any, S3Client['config']>): AuditBucket {
   const objects = new Map<string, Version[]>();
   const faults: Fault[] = [];
   const competitors: { readonly key: RegExp; readonly act: () => Promise<unknown> }[] = [];
+  // Version ids are unique beyond a bucket, as S3's are: what is remembered of one is of no other test.
+  buckets += 1;
+  const prefix = `v${buckets}.`;
   let made = 0;
 
   const add = (key: string, body: string | Buffer, metadata: Readonly<Record<string, string>>, at = new Date()) => {
     made += 1;
-    const version = { versionId: `v${made}`, body: Buffer.from(body), metadata, lastModified: at };
+    const version = { versionId: `${prefix}${made}`, body: Buffer.from(body), metadata, lastModified: at };
     objects.set(key, [version, ...(objects.get(key) ?? [])]);
     return version;
   };
@@ -78,7 +83,8 @@ export function serveAuditBucket(s3: AwsStub<any, any, any> & AwsStub<any, any, 
     tamper(key, body) {
       const [current, ...rest] = objects.get(key) ?? [];
       if (current === undefined) throw new Error(`there is no ${key}`);
-      objects.set(key, [{ ...current, body: Buffer.from(body) }, ...rest]);
+      objects.set(key, rest);
+      add(key, body, current.metadata, current.lastModified);
     },
     remove: (key) => void objects.delete(key),
     keys: (prefix = '') => [...objects.keys()].filter((key) => key.startsWith(prefix)).sort(),

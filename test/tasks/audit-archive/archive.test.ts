@@ -112,7 +112,7 @@ describe('archive-execution', () => {
         execution: { arn: ARN, name: 'onboard--acme--request-1', redriveCount: 0, status: 'SUCCEEDED' },
         objects: bucket.keys('audit/acme/onboard').map((key) => ({
           key,
-          versionId: expect.stringMatching(/^v\d$/),
+          versionId: expect.stringMatching(/^v\d+\.\d+$/),
           sha256: sha256(bucket.body(key)),
           bytes: bucket.body(key).length,
         })),
