@@ -69,7 +69,13 @@ export async function extendChain(
       execution,
       objects: await inParallel(batch, READS, (object) => chained(object, objects)),
     } satisfies ChainRecord);
-    if (await putRecord(env.AUDIT_BUCKET, chainKey(tenantId, sequence + 1), record)) written += 1;
+    if (!(await putRecord(env.AUDIT_BUCKET, chainKey(tenantId, sequence + 1), record))) continue;
+    written += 1;
+    if (batch.length < uncovered.length) continue;
+    // What comes after the listing has an event of its own, or waits for the daily reconciliation.
+    const head = { sequence: sequence + 1, sha256: sha256Hex(record) };
+    await noteHead(tenantId, head, scope);
+    return { written, head };
   }
   throw new TransientError(`tenant ${tenantId}: its audit chain moved on ${RACES} times while it was extended`);
 }
