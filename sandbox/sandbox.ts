@@ -197,6 +197,7 @@ export class Sandbox {
 
   async stop(): Promise<void> {
     await this.machines.close();
+    this.functions.close();
     this.services.sqs.close();
     await this.endpoint.stop();
     await this.services.dynamodb.stop();

@@ -41,6 +41,7 @@ export class Endpoint {
   readonly calls: CallLog;
   readonly #options: EndpointOptions;
   readonly #router = new Router();
+  readonly #serving = new Set<Promise<void>>();
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
 
@@ -64,10 +65,12 @@ export class Endpoint {
 
   async start(): Promise<this> {
     const server = createServer((request, response) => {
-      this.#serve(request, response).catch((error: unknown) => {
+      const serving = this.#serve(request, response).catch((error: unknown) => {
         console.error('The embedded AWS endpoint failed', error);
         response.destroy();
       });
+      this.#serving.add(serving);
+      void serving.finally(() => this.#serving.delete(serving));
     });
     // An idle connection that the server closes just as a client sends would look like a lost answer.
     server.keepAliveTimeout = 0;
@@ -84,7 +87,7 @@ export class Endpoint {
     return this;
   }
 
-  /** Cuts all connections, also those that wait for an answer. */
+  /** Cuts all connections, also those that wait for an answer. What is being done is done to its end. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;
@@ -92,6 +95,7 @@ export class Endpoint {
     const closed = new Promise<void>((resolve) => server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
     await closed;
+    await Promise.all(this.#serving);
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

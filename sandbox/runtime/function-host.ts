@@ -87,6 +87,7 @@ export class LocalFunctionHost implements FunctionHost {
   readonly #faults: { functionName: string; fault: InvocationFault }[] = [];
   readonly #asynchronous = new Set<Promise<unknown>>();
   #made = 0;
+  #closed = false;
 
   constructor(private readonly properties: FunctionHostProperties) {}
 
@@ -179,7 +180,13 @@ export class LocalFunctionHost implements FunctionHost {
         return;
       }
       await clock.sleep(pause);
+      if (this.#closed) return;
     }
+  }
+
+  /** Retries no event any more. */
+  close(): void {
+    this.#closed = true;
   }
 
   async #run(deployed: DeployedFunction, payload: unknown, requestId: string): Promise<InvokeResult> {
