@@ -99,12 +99,18 @@ function whatIsAsked(
   );
 }
 
-/** The calls that change something: dying after a call that reads is dying after the write before it. */
+const READS = /^(Admin)?(Get|List|Describe|Query|Head|AssumeRole)/;
+
+/** The calls that change something. */
 export const writesOf = (undisturbed: Undisturbed): Undisturbed => ({
   ...undisturbed,
-  sites: undisturbed.sites.filter(
-    ({ operation }) => !/^(Admin)?(Get|List|Describe|Query|Head|AssumeRole)/.test(operation),
-  ),
+  sites: undisturbed.sites.filter(({ operation }) => !READS.test(operation)),
+});
+
+/** The calls that change nothing. */
+export const readsOf = (undisturbed: Undisturbed): Undisturbed => ({
+  ...undisturbed,
+  sites: undisturbed.sites.filter(({ operation }) => READS.test(operation)),
 });
 
 /**

@@ -29,7 +29,7 @@ describe('a tenant that comes and goes ends like an undisturbed one although', (
 
   // Throttled calls and errors of the service come to the same in every task: the onboarding's tests have them. No retry
   // helps against this one: the execution fails each time, and somebody redrives it. That a function dies after each of its
-  // reads too is tested beside.
+  // reads is tested beside.
   it('every single write is refused until somebody has repaired something', async () => {
     const refused = { when: 'before', effect: { kind: 'error', code: 'ValidationException' } } as const;
 

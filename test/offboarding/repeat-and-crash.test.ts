@@ -6,6 +6,7 @@ import {
   problemsWhenEveryCallFails,
   problemsWithFaultyInvocations,
   problemsWithRandomFaults,
+  readsOf,
   travelUndisturbed,
   type Undisturbed,
   writesOf,
@@ -43,10 +44,10 @@ describe('a tenant that comes and goes ends like an undisturbed one although eve
     expect(await problemsBesideANeighbour(app(), writesOf(undisturbed), 'died', fault)).toEqual([]);
   });
 
-  it('dies after every one of its calls, one later each time', async () => {
+  it('dies after every one of its reads, one later each time', async () => {
     const fault = { when: 'after', effect: { kind: 'crash' } } as const;
 
-    expect(await problemsWhenEveryCallFails(app(), undisturbed, 'every-died', fault)).toEqual([]);
+    expect(await problemsWhenEveryCallFails(app(), readsOf(undisturbed), 'every-died', fault)).toEqual([]);
   });
 
   it.each(['crash before the handler', 'crash after the handler', 'timeout after the handler'] as const)(
