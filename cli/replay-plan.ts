@@ -3,7 +3,7 @@ import { currentOperation, isSettled, latestExecution } from '../tasks/lifecycle
 import { failureOf } from '../tasks/lifecycle/failure';
 import { adviceOn } from '../tasks/shared/errors';
 import { STOPPED_BY_APP } from '../tasks/shared/names';
-import type { Failure, TenantRecord, TenantState } from '../tasks/shared/registry';
+import { type Failure, legalHoldsOf, type TenantRecord, type TenantState } from '../tasks/shared/registry';
 import type { OperationName, TenantStatus } from '../tasks/shared/tenant';
 import type { Executions } from './executions';
 import { knownState } from './known-tenant';
@@ -102,13 +102,15 @@ async function failureWith(
 /** Undefined when the failed step may succeed now. */
 function reasonToFailAgain(
   { errorClass, error, nextAction }: PlannedFailure,
-  { legalHold, holdUntil, purgeApproval, purgeStartedAt }: TenantState,
+  state: TenantState,
   now: Date,
 ): string | undefined {
   if (errorClass === 'validation') return `what it was given or met is not possible as it stands. ${nextAction}`;
   if (errorClass === 'stale') return `a newer execution acts for the tenant. ${nextAction}`;
   if (errorClass !== 'hold') return undefined;
-  if (legalHold !== undefined) return `a legal hold stands since ${legalHold.since}. ${nextAction}`;
+  const [legalHold] = legalHoldsOf(state);
+  if (legalHold !== undefined) return `legal hold ${legalHold.id} stands since ${legalHold.since}. ${nextAction}`;
+  const { holdUntil, purgeApproval, purgeStartedAt } = state;
   if (error === 'LegalHoldError' || purgeStartedAt !== undefined) return undefined;
   if (holdUntil !== undefined && Date.parse(holdUntil) > now.getTime()) return `the hold ends ${holdUntil}`;
   if (purgeApproval === undefined) return 'nobody has approved the purge (tenantctl offboard approve)';

@@ -94,32 +94,37 @@ export const holdExtend = defineCommand<Unsigned<z.output<typeof ExtendHold>>>({
   run: sendHoldChange,
 });
 
+const RELEASE_FLAGS = { legalHoldId: '--hold-id' };
+
 type Legal = Unsigned<z.output<typeof LegalHold> | z.output<typeof ReleaseLegalHold>>;
 
 /** Sets or releases a legal hold: while it stands, nothing of the tenant is destroyed, whatever else is over. */
 export const holdLegal = defineCommand<Legal>({
   name: 'hold legal',
-  summary: 'Set (--on) or release (--off) a legal hold.',
+  summary: 'Set (--on) or release (--off) a legal hold. Each is released by its own id; others stay.',
 
   configure(command) {
     command
       .option('--tenant-id <id>', 'the tenant')
       .option('--on', 'set it')
-      .option('--off', 'release it')
+      .option('--off', 'release the one that --hold-id names')
+      .option('--hold-id <id>', 'with --off: request id under which the hold was set, see status')
       .option('--reason <text>', 'why; kept in the audit trail')
       .option('--request-id <id>', 'idempotency key (default: a new one)');
   },
 
-  parse({ tenantId, on, off, reason, requestId = ulid().toLowerCase(), ...others }) {
+  parse({ tenantId, on, off, holdId: legalHoldId, reason, requestId = ulid().toLowerCase(), ...others }) {
     const common = { tenantId, requestId, reason, ...others, requestedBy: 'tenantctl' };
     const checked: Parsed<Legal> =
       on === true
         ? check(LegalHold, { change: 'set-legal-hold', ...common })
-        : check(ReleaseLegalHold, { change: 'release-legal-hold', ...common });
-    return withProblems(
-      checked,
-      (on === true) === (off === true) ? ['--on, --off: exactly one of them is required'] : [],
-    );
+        : check(ReleaseLegalHold, { change: 'release-legal-hold', ...common, legalHoldId }, RELEASE_FLAGS);
+    return withProblems(checked, [
+      ...((on === true) === (off === true) ? ['--on, --off: exactly one of them is required'] : []),
+      ...(on === true && legalHoldId !== undefined
+        ? ['--hold-id: only with --off; a new hold has its request id']
+        : []),
+    ]);
   },
 
   run: sendHoldChange,

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from '../exit-code';
 import { type Colors, facts } from '../output';
 import type { Answer } from '../target';
 import { executionOf, exitCodeFor, headline, type Operation, REPEATED, runOperation, type Unsigned } from '../waiting';
-import { sendHoldChange } from './hold-change';
+import { legalHoldFact, sendHoldChange } from './hold-change';
 
 interface Input {
   readonly request: Unsigned<z.output<typeof OffboardRequest>>;
@@ -60,7 +60,7 @@ function exitCodeOf(answer: Answer): ExitCode {
 
 /** What became of an offboarding; of one in its hold, also how to change it. */
 export function offboardLines(answer: Answer, colors: Colors, targetArguments: string): string[] {
-  const { tenantId, requestId, status, executionArn, executionStatus, holdUntil, legalHold, tombstone } = answer;
+  const { tenantId, requestId, status, executionArn, executionStatus, holdUntil, legalHolds, tombstone } = answer;
   const tell = (command: string, ...options: readonly string[]) =>
     tenantCommand([command, `--tenant-id ${tenantId}`, ...options].join(' '), targetArguments);
   const held = holdUntil !== undefined;
@@ -71,7 +71,7 @@ export function offboardLines(answer: Answer, colors: Colors, targetArguments: s
         ['request', requestId],
         ['execution', executionArn && executionOf(executionArn, executionStatus)],
         ['hold until', holdUntil],
-        ['legal hold', legalHold ? 'on: nothing is destroyed before it is released' : undefined],
+        ['legal hold', legalHoldFact(legalHolds)],
         ['closed', tombstone?.['closedAt']],
         ['evidence', tombstone && `${tombstone['evidenceKey']} (SHA-256 ${tombstone['evidenceSha256']})`],
         ['key gone on', tombstone?.['encryptionKeyDeletionDate']],

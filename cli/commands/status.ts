@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { resourcesOf } from '../../tasks/resources';
-import type { TenantRecord, TenantState } from '../../tasks/shared/registry';
+import { legalHoldsOf, type TenantRecord, type TenantState } from '../../tasks/shared/registry';
 import { TenantId } from '../../tasks/shared/tenant';
 import { check, defineCommand } from '../command';
 import { EXIT } from '../exit-code';
@@ -50,7 +50,7 @@ export function viewOf(
     activatedAt,
     offboarding,
     holdUntil,
-    legalHold,
+    legalHolds,
     purgeApproval,
     purgeStartedAt,
     tombstone,
@@ -77,7 +77,7 @@ export function viewOf(
     ...(lastFailure && { lastFailure }),
     ...(offboarding && { offboarding }),
     ...(holdUntil !== undefined && { holdUntil }),
-    ...(legalHold && { legalHold }),
+    ...(legalHolds && { legalHolds: legalHoldsOf(state) }),
     ...(purgeApproval && { purgeApproval }),
     ...(purgeStartedAt !== undefined && { purgeStartedAt }),
     ...(tombstone && { tombstone }),
@@ -126,10 +126,9 @@ export function statusLines(view: TenantView, colors: Colors): string[] {
         ['active since', view.activatedAt],
         ['offboarding', view.offboarding && `requested by ${view.offboarding.requestedBy}: ${view.offboarding.reason}`],
         ['hold until', view.holdUntil],
-        [
-          'legal hold',
-          view.legalHold && `since ${view.legalHold.since} by ${view.legalHold.by}: ${view.legalHold.reason}`,
-        ],
+        ...(view.legalHolds ?? []).map(
+          ({ id, since, by, reason }) => ['legal hold', `${id} since ${since} by ${by}: ${reason}`] as const,
+        ),
         ['approved', view.purgeApproval && `${view.purgeApproval.at} by ${view.purgeApproval.by}`],
         ['purge since', view.purgeStartedAt],
         ['closed', view.tombstone?.closedAt],

@@ -9,7 +9,8 @@ export type HoldChange = {
   | { readonly change: 'extend-hold'; readonly bySeconds: number }
   | { readonly change: 'set-hold'; readonly until: string }
   | { readonly change: 'set-hold'; readonly inSeconds: number }
-  | { readonly change: 'set-legal-hold' | 'release-legal-hold'; readonly reason: string }
+  | { readonly change: 'set-legal-hold'; readonly reason: string }
+  | { readonly change: 'release-legal-hold'; readonly legalHoldId: string; readonly reason: string }
   | { readonly change: 'approve-purge' | 'suspend-again' }
 );
 
@@ -18,8 +19,11 @@ export interface HoldAnswer {
   readonly tenantId: string;
   readonly status: string;
   readonly holdUntil?: string;
-  readonly legalHold: boolean;
+  /** Ids of the legal holds that stand: the requestIds that set them. */
+  readonly legalHolds: readonly string[];
   readonly approvedBy?: string;
+  /** ISO 8601, under a legal hold: when AWS KMS destroys the tenant's key all the same. */
+  readonly encryptionKeyDeletionDate?: string;
 }
 
 /**

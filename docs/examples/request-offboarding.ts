@@ -6,8 +6,8 @@ import type { Answer } from './request-onboarding';
 export interface LeavingAnswer extends Answer {
   /** ISO 8601, of a tenant in its hold: nothing is destroyed before. */
   readonly holdUntil?: string;
-  /** Of a tenant in its hold: whether a legal hold stands. */
-  readonly legalHold?: boolean;
+  /** Of a tenant in its hold: ids of the legal holds that stand. */
+  readonly legalHolds?: readonly string[];
   /** Of a tenant that is gone. */
   readonly tombstone?: {
     readonly closedAt: string;

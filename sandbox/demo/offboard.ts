@@ -47,6 +47,7 @@ export async function offboardAndReinstate(sandbox: Sandbox, prove: Prove): Prom
     change: 'release-legal-hold',
     tenantId: 'acme',
     requestId: 'case-2',
+    legalHoldId: 'case-1',
     reason: 'case 42 closed',
     requestedBy: 'counsel',
   });

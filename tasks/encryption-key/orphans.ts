@@ -97,7 +97,7 @@ export async function examineKey(
   for (const record of records)
     if (knows(record, keyArn, tags.get(ATTEMPT_TAG)) || (await isRunning(record))) return undefined;
   const [tenantId] = tenants;
-  const held = records.some(({ state }) => state?.legalHold !== undefined);
+  const held = records.some(({ state }) => state?.legalHolds !== undefined);
   const kept =
     tenantId === undefined ? 'it names no tenant' : held ? 'its tenant is under a legal hold' : await use(keyArn);
   return { keyArn, ...(tenantId && { tenantId }), ...(kept && { kept }) };

@@ -96,11 +96,11 @@ export function observe(estate: Estate, now: Date, { needsApproval }: { needsApp
       [METRICS.redriveWindowClosing]: failures.filter((at) => now.getTime() - at >= REDRIVE_WARNING_DAYS * DAY_MS)
         .length,
       [METRICS.holds]: held.length,
-      [METRICS.legalHolds]: unsettled.filter(({ legalHold }) => legalHold !== undefined).length,
+      [METRICS.legalHolds]: unsettled.filter(({ legalHolds }) => legalHolds !== undefined).length,
       [METRICS.purgesAwaitingApproval]: held.filter(
-        ({ holdUntil = '', legalHold, purgeApproval }) =>
+        ({ holdUntil = '', legalHolds, purgeApproval }) =>
           needsApproval &&
-          legalHold === undefined &&
+          legalHolds === undefined &&
           purgeApproval === undefined &&
           Date.parse(holdUntil) <= now.getTime(),
       ).length,
@@ -147,9 +147,9 @@ function workingSince(
 ): number | undefined {
   const started = since.getTime();
   if (operation !== 'offboard' || tenant?.holdUntil === undefined) return started;
-  const { purgeStartedAt, holdUntil, purgeApproval, legalHold, updatedAt } = tenant;
+  const { purgeStartedAt, holdUntil, purgeApproval, legalHolds, updatedAt } = tenant;
   if (purgeStartedAt !== undefined) return Math.max(started, Date.parse(purgeStartedAt));
-  if (legalHold !== undefined || (needsApproval && purgeApproval === undefined)) return undefined;
+  if (legalHolds !== undefined || (needsApproval && purgeApproval === undefined)) return undefined;
   const free = Math.max(started, ...[holdUntil, updatedAt].map((at) => Date.parse(at)));
   const due = free + HOLD_RECHECK_MS;
   return due > now.getTime() ? undefined : due;

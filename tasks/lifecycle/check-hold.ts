@@ -14,7 +14,7 @@ export async function checkHold(
   if (state.purgeStartedAt !== undefined) return { decision: 'purge' as const, until: now().toISOString() };
   const holdEnds = Date.parse(state.holdUntil ?? now().toISOString());
   const waitsForPeople =
-    state.legalHold !== undefined || (env.PURGE_NEEDS_APPROVAL && state.purgeApproval === undefined);
+    state.legalHolds !== undefined || (env.PURGE_NEEDS_APPROVAL && state.purgeApproval === undefined);
   if (holdEnds <= at && !waitsForPeople) return { decision: 'purge' as const, until: now().toISOString() };
 
   const handOverAt = Date.parse(state.leasedAt ?? now().toISOString()) + HAND_OVER_AFTER_MS;

@@ -16,10 +16,10 @@ export async function claimPurge(input: TaskInput, scope: FencedScope<(typeof co
     { status: 'PURGING', purgeStartedAt: state.purgeStartedAt ?? at, updatedAt: at },
     {
       expression: [
-        '#generation = :generation AND attribute_not_exists(#legalHold) AND #holdUntil <= :now',
+        '#generation = :generation AND attribute_not_exists(#legalHolds) AND #holdUntil <= :now',
         ...(env.PURGE_NEEDS_APPROVAL ? ['attribute_exists(#purgeApproval)'] : []),
       ].join(' AND '),
-      names: ['generation', 'legalHold', 'holdUntil', ...(env.PURGE_NEEDS_APPROVAL ? ['purgeApproval'] : [])],
+      names: ['generation', 'legalHolds', 'holdUntil', ...(env.PURGE_NEEDS_APPROVAL ? ['purgeApproval'] : [])],
       values: { ':generation': generation, ':now': at },
     },
   );

@@ -3,11 +3,11 @@ import type { z } from 'zod/mini';
 import { recordStep } from '../shared/audit';
 import { isNamed } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
-import { PurgeNotAllowedError, TenantNotRequestedError } from '../shared/errors';
+import { TenantNotRequestedError } from '../shared/errors';
 import { sfn } from '../shared/executions';
 import { operationOf, STOPPED_BY_APP } from '../shared/names';
 import type { TenantState } from '../shared/registry';
-import { HOLD_STATUSES } from '../shared/tenant';
+import { assertCancellable } from './cancellable';
 import { assertLeaseFree, takeLease } from './lease';
 import { claimReinstatement as contract } from './offboarding-contract';
 
@@ -36,6 +36,7 @@ export async function claimReinstatement(
     status: 'REINSTATING' as const,
     supersededExecution: superseded,
     offboarding: undefined,
+    heldSince: undefined,
     holdUntil: undefined,
     purgeApproval: undefined,
     lastFailure: undefined,
@@ -52,15 +53,6 @@ export async function claimReinstatement(
 /** The lease's owner, if it is an offboarding. */
 const offboardingOf = ({ leaseOwner }: TenantState): string | undefined =>
   leaseOwner !== undefined && operationOf(leaseOwner) === 'offboard' ? leaseOwner : undefined;
-
-function assertCancellable({ tenantId, status, purgeStartedAt, activatedAt }: TenantState): void {
-  const cancellable =
-    [...HOLD_STATUSES, 'REINSTATING'].includes(status) && purgeStartedAt === undefined && activatedAt !== undefined;
-  if (cancellable) return;
-  throw new PurgeNotAllowedError(
-    `tenant ${tenantId} cannot be reinstated: it is ${status}${purgeStartedAt === undefined ? '' : `, and its purge started at ${purgeStartedAt}`}${activatedAt === undefined ? ', and it never was ACTIVE' : ''}`,
-  );
-}
 
 async function stop(executionArn: string, tenantId: string): Promise<void> {
   try {

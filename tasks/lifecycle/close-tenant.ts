@@ -1,7 +1,7 @@
 import { ENCRYPTION_KEY } from '../encryption-key/contract';
 import { resourcesOf } from '../resources';
 import type { TaskInput } from '../shared/contract';
-import { defineStep, type FencedScope } from '../shared/define-task';
+import { assertNoLegalHold, defineStep, type FencedScope } from '../shared/define-task';
 import { PurgeNotAllowedError, StaleExecutionError } from '../shared/errors';
 import { isPending, releasePlaces, settleRelease } from './capacity';
 import { closeTenant as contract } from './offboarding-contract';
@@ -10,7 +10,9 @@ import { closeTenant as contract } from './offboarding-contract';
  * Leaves a tombstone: the id stays taken for ever, what is personal goes. Everything is repeated harmlessly; the status
  * is written last, so that a crash before it leaves a tenant that is still being purged.
  */
-export async function closeTenant({ tenantId, generation }: TaskInput, { registry, state, now }: FencedScope<never>) {
+export async function closeTenant(input: TaskInput, scope: FencedScope<never>) {
+  const { tenantId, generation } = input;
+  const { registry, state, now } = scope;
   const { evidence } = state;
   if (evidence === undefined)
     throw new PurgeNotAllowedError(`tenant ${tenantId}: its evidence of deletion is not written, so it is not closed`);
@@ -53,8 +55,14 @@ export async function closeTenant({ tenantId, generation }: TaskInput, { registr
       lastFailure: undefined,
       updatedAt: at,
     },
-    generationIsOurs,
+    // A legal hold that was set meanwhile stands on a tenant that can be released, not on a tombstone.
+    {
+      expression: `${generationIsOurs.expression} AND attribute_not_exists(#legalHolds)`,
+      names: [...generationIsOurs.names, 'legalHolds'],
+      values: generationIsOurs.values,
+    },
   );
+  if (!closed) await assertNoLegalHold(contract, input, (await registry.getState(tenantId)) ?? state, scope);
   assertOurs(closed, tenantId);
   return { tenantId, status: 'OFFBOARDED' as const };
 }

@@ -102,8 +102,8 @@ export const requestOperation = defineContract({
     alreadyActive: z.boolean(),
     /** ISO 8601, of a tenant in its hold: nothing is destroyed before. */
     holdUntil: z.optional(z.string()),
-    /** True, of a tenant in its hold, while a legal hold stands. */
-    legalHold: z.optional(z.boolean()),
+    /** Of a tenant in its hold: ids of the legal holds that stand, oldest first. */
+    legalHolds: z.optional(z.array(z.string())),
     /** Of a tenant that is gone. */
     tombstone: z.optional(z.record(z.string(), z.string())),
   }),

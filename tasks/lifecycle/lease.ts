@@ -1,4 +1,4 @@
-import { OperationInProgressError, TransientError } from '../shared/errors';
+import { NotReadyError, OperationInProgressError, TransientError } from '../shared/errors';
 import { describeExecution } from '../shared/executions';
 import type { Registry, TenantState } from '../shared/registry';
 import type { TenantStatus } from '../shared/tenant';
@@ -44,11 +44,19 @@ export async function takeLease(
   );
 }
 
-/** The lease has no expiry: whether its owner still runs is asked of Step Functions. */
-export async function assertLeaseFree({ tenantId, leaseOwner }: TenantState, executionArn: string): Promise<void> {
+/**
+ * The lease has no expiry: whether its owner still runs is asked of Step Functions.
+ * @param successor true: the owner was stopped for this execution's sake, and DescribeExecution, which is eventually
+ * consistent [API_DescribeExecution], may not know yet
+ */
+export async function assertLeaseFree(
+  { tenantId, leaseOwner }: TenantState,
+  executionArn: string,
+  successor = false,
+): Promise<void> {
   if (leaseOwner === undefined || leaseOwner === executionArn) return;
   const execution = await describeExecution(leaseOwner);
-  if (execution?.status === 'RUNNING') {
-    throw new OperationInProgressError(`tenant ${tenantId}: execution ${leaseOwner} is running`);
-  }
+  if (execution?.status !== 'RUNNING') return;
+  const running = `tenant ${tenantId}: execution ${leaseOwner} is running`;
+  throw successor ? new NotReadyError(running) : new OperationInProgressError(running);
 }

@@ -48,7 +48,7 @@ export const claimOffboarding = defineContract({
   /** `holdUntil` is where the first sleep ends; a longer hold is looked at again there. */
   output: z.extend(Claim, { holdUntil: Instant }),
   recordsStep: true,
-  environment: ['HOLD_DEFAULT_SECONDS'],
+  environment: ['HOLD_DEFAULT_SECONDS', 'HOLD_MINIMUM_SECONDS'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
     executions(platform, ['states:DescribeExecution']),
@@ -78,6 +78,7 @@ export const handOver = defineContract({
   environment: ['OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
+    executions(platform, ['states:DescribeExecution']),
     { actions: ['states:StartExecution'], resources: [platform.offboardStateMachineArn] },
   ],
 });
@@ -168,7 +169,12 @@ export const ExtendHold = z.extend(Change, {
   bySeconds: HoldSeconds.check(z.minimum(1, 'must be longer than 0')),
 });
 export const LegalHold = z.extend(Change, { change: z.literal('set-legal-hold'), reason: Reason });
-export const ReleaseLegalHold = z.extend(Change, { change: z.literal('release-legal-hold'), reason: Reason });
+/** `legalHoldId` is the requestId of the change that set the hold: others stay. */
+export const ReleaseLegalHold = z.extend(Change, {
+  change: z.literal('release-legal-hold'),
+  legalHoldId: RequestId,
+  reason: Reason,
+});
 export const ApprovePurge = z.extend(Change, { change: z.literal('approve-purge') });
 /** Blocks a tenant in its hold once more, because somebody has unblocked it; the hold ends when it ended before. */
 export const SuspendAgain = z.extend(Change, { change: z.literal('suspend-again') });
@@ -177,7 +183,7 @@ export const changeHold = defineContract({
   name: 'change-hold',
   stateName: 'Change hold',
   repeatable:
-    'requestId and payload hash decide: a change that was made is not made again, another one under its id is refused.',
+    'requestId and payload hash decide; the tenant’s own record says which changes were made: none is made again.',
   entry: 'lifecycle/change-hold',
   input: oneOf(
     'change',
@@ -188,14 +194,17 @@ export const changeHold = defineContract({
     tenantId: TenantId,
     status: z.string(),
     holdUntil: z.optional(z.string()),
-    legalHold: z.boolean(),
+    /** Ids of the legal holds that stand, oldest first: the requestIds of the changes that set them. */
+    legalHolds: z.array(z.string()),
     approvedBy: z.optional(z.string()),
+    /** ISO 8601, of a tenant under a legal hold whose key KMS is going to destroy all the same. */
+    encryptionKeyDeletionDate: z.optional(z.string()),
   }),
   records: [REQUEST_RECORDS],
   environment: ['HOLD_MINIMUM_SECONDS', 'OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
-    executions(platform, ['states:StopExecution']),
+    executions(platform, ['states:DescribeExecution', 'states:StopExecution']),
     { actions: ['states:StartExecution'], resources: [platform.offboardStateMachineArn] },
   ],
 });

@@ -100,13 +100,15 @@ const CLAIMS: ReadonlySet<string> = new Set(
 
 /**
  * An execution without the lease concerns the tenant when nobody has it; or when it came to take it over, from an owner
- * that has ended (a successor, a second execution of the request), and could not.
+ * that has ended (a successor, a second execution of the request), and could not. What comes too late for a tenant that is
+ * closed concerns nobody: there is nothing left to claim, and nobody would ever clear it.
  */
 async function concerns(
   executionArn: string,
   { step }: ExecutionFailure,
-  { leaseOwner }: TenantState,
+  { leaseOwner, status }: TenantState,
 ): Promise<boolean> {
+  if (status === 'OFFBOARDED' && CLAIMS.has(step)) return false;
   if (leaseOwner === undefined || leaseOwner === executionArn) return true;
   return CLAIMS.has(step) && (await describeExecution(leaseOwner))?.status !== 'RUNNING';
 }

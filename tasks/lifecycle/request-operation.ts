@@ -1,6 +1,6 @@
 import { defineTask } from '../shared/define-task';
 import { NotReadyError } from '../shared/errors';
-import type { OperationRecord, TenantRecord } from '../shared/registry';
+import { legalHoldsOf, type OperationRecord, type TenantRecord } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { requestOperation as contract } from './contract';
 import { acceptOffboarding } from './requests/offboarding';
@@ -73,7 +73,7 @@ async function answer(
   const state = await registry.getState(tenantId);
   if (state === undefined)
     throw new NotReadyError(`tenant ${tenantId}: its STATE item is missing although it was requested`);
-  const { status, holdUntil, legalHold, tombstone } = state;
+  const { status, holdUntil, tombstone } = state;
   return {
     tenantId,
     requestId,
@@ -81,7 +81,10 @@ async function answer(
     status,
     alreadyActive: false,
     ...result,
-    ...(HOLD_STATUSES.includes(status) && { ...(holdUntil && { holdUntil }), legalHold: legalHold !== undefined }),
+    ...(HOLD_STATUSES.includes(status) && {
+      ...(holdUntil && { holdUntil }),
+      legalHolds: legalHoldsOf(state).map(({ id }) => id),
+    }),
     ...(tombstone && { tombstone: { ...tombstone } }),
   };
 }

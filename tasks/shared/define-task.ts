@@ -26,7 +26,7 @@ import { measure } from './measure';
 import { METRICS, type Measure, unitOf } from './metrics';
 import { type App, auditRecordKey, idsInName } from './names';
 import { problemOf } from './problems';
-import { type Ledger, openRegistry, type Registry, type TenantState } from './registry';
+import { type Ledger, legalHoldsOf, openRegistry, type Registry, type TenantState } from './registry';
 
 /** What a task is given beside its input. */
 export interface TaskScope<Names extends EnvironmentName> {
@@ -169,19 +169,22 @@ async function checkFence(
   return state;
 }
 
-/** Refuses under a legal hold. A refusal is evidence too; its key holds the hold's start: the same hold refuses the same step once. */
+/** Refuses under a legal hold. A refusal is evidence too; its key holds the oldest hold's start: that hold refuses the same step once. */
 export async function assertNoLegalHold(
   { name }: Pick<TaskContract, 'name'>,
   { tenantId, requestId, executionArn, step }: TaskInput,
-  { legalHold, requestedBy }: TenantState,
+  state: TenantState,
   trail: AuditTrail,
 ): Promise<void> {
-  if (legalHold === undefined) return;
-  const refusal = new LegalHoldError(`tenant ${tenantId}: a legal hold since ${legalHold.since} forbids to ${name}`);
-  await writeAuditRecord(trail, auditRecordKey(tenantId, executionArn, `${step} refused ${legalHold.since}`), {
+  const [oldest, ...more] = legalHoldsOf(state);
+  if (oldest === undefined) return;
+  const refusal = new LegalHoldError(
+    `tenant ${tenantId}: legal hold ${oldest.id} since ${oldest.since}${more.length > 0 ? ` and ${more.length} more` : ''} forbids to ${name}`,
+  );
+  await writeAuditRecord(trail, auditRecordKey(tenantId, executionArn, `${step} refused ${oldest.since}`), {
     tenantId,
     action: name,
-    requestedBy,
+    requestedBy: state.requestedBy,
     requestId,
     executionArn,
     step,

@@ -147,7 +147,7 @@ export class LegalHoldError extends TenantLifecycleError {
   override readonly name = 'LegalHoldError';
   readonly errorClass = 'hold';
   readonly nextAction =
-    'Leave the tenant as it is. When the legal hold is released (tenantctl hold legal --off), redrive the execution; if it failed more than 14 days ago, start a new one with the same input.';
+    'Leave the tenant as it is. When the last legal hold is released (tenantctl hold legal --off --hold-id), redrive the execution; if it failed more than 14 days ago, start a new one with the same input.';
 }
 
 /** The hold has not ended, or the purge is not approved, or the offboarding was cancelled. */

@@ -44,6 +44,14 @@ export interface Failure {
   readonly failedAt: string;
 }
 
+/** Forbids every destruction until it is released, beside any others. */
+export interface LegalHold {
+  readonly by: string;
+  readonly reason: string;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
 export interface TenantState {
   readonly tenantId: string;
   readonly status: TenantStatus;
@@ -69,9 +77,14 @@ export interface TenantState {
     readonly requestedAt: string;
     readonly reason: string;
   };
+  /** ISO 8601, when the offboarding was first claimed: the stage's shortest hold counts from here. */
+  readonly heldSince?: string;
   /** ISO 8601: nothing is destroyed before. */
   readonly holdUntil?: string;
-  readonly legalHold?: { readonly by: string; readonly reason: string; readonly since: string };
+  /** Legal holds that stand, by the requestId that set each; absent when none does. */
+  readonly legalHolds?: Readonly<Record<string, LegalHold>>;
+  /** requestIds of all changes of holds that were made, oldest first. Its length tells one state of the holds from another. */
+  readonly holdChanges?: readonly string[];
   readonly purgeApproval?: { readonly by: string; readonly at: string };
   /** ISO 8601 of the point of no return. */
   readonly purgeStartedAt?: string;
@@ -98,16 +111,24 @@ const SURVEYED = [
   'lastFailure',
   'updatedAt',
   'holdUntil',
-  'legalHold',
+  'legalHolds',
   'purgeApproval',
   'purgeStartedAt',
 ] as const satisfies readonly (keyof TenantState)[];
+
+/** The legal holds that stand, oldest first. */
+export const legalHoldsOf = ({
+  legalHolds = {},
+}: Pick<TenantState, 'legalHolds'>): readonly (LegalHold & { readonly id: string })[] =>
+  Object.entries(legalHolds)
+    .map(([id, hold]) => ({ id, ...hold }))
+    .sort((a, b) => a.since.localeCompare(b.since) || a.id.localeCompare(b.id));
 
 /** What a survey of all tenants reads of each. */
 export type SurveyedTenant = Pick<TenantState, (typeof SURVEYED)[number]>;
 
 /** Any of them makes a tenant worth reading whatever its status. */
-const UNSETTLED = ['leaseOwner', 'lastFailure', 'legalHold'] as const satisfies readonly (typeof SURVEYED)[number][];
+const UNSETTLED = ['leaseOwner', 'lastFailure', 'legalHolds'] as const satisfies readonly (typeof SURVEYED)[number][];
 
 /** What stays of a tenant that is gone. */
 export interface Tombstone {
@@ -165,6 +186,8 @@ export interface OperationRecord {
   readonly reason?: string;
   /** ISO 8601, of a change of the hold: the end that was worked out when the change was recorded. */
   readonly until?: string;
+  /** Of a change that belongs to one offboarding: that offboarding's requestId. */
+  readonly offboarding?: string;
   /** The latest execution that was started for it. */
   readonly executionArn?: string;
   readonly outcome?: string;
@@ -460,19 +483,28 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
           await write(entry);
           return entry;
         },
-        /** The resource is gone; what was known of it stays for the evidence. */
+        /**
+         * The resource is gone; what was known of it stays for the evidence. When, and by which execution, are those of the
+         * last run that found something to remove: a repeat that finds nothing has destroyed nothing.
+         */
         async destroyed(
           earlier: LedgerEntry | undefined,
           facts: Pick<LedgerEntry, 'destroyedBy' | 'removed' | 'deletionDate' | 'physicalId'>,
         ): Promise<void> {
           const at = now().toISOString();
+          const again = earlier?.phase === 'DESTROYED' && (facts.removed ?? 0) <= (earlier.removed ?? 0);
           await write({
             type,
             since: at,
             ...earlier,
             ...facts,
             phase: 'DESTROYED',
-            destroyedAt: earlier?.destroyedAt ?? at,
+            ...(again
+              ? {
+                  ...(earlier.destroyedBy && { destroyedBy: earlier.destroyedBy }),
+                  destroyedAt: earlier.destroyedAt ?? at,
+                }
+              : { destroyedAt: at }),
             generation,
           });
         },

@@ -18,7 +18,7 @@ export async function destroyVectorIndex(
   await ledger.destroyed(entry, {
     physicalId,
     destroyedBy: executionNameOf(executionArn),
-    removed: entry?.removed ?? removed,
+    removed: (entry?.removed ?? 0) + removed,
   });
   return { physicalId, gone: true, removed };
 }

@@ -76,17 +76,17 @@ describe('tenantctl offboard', () => {
     const { holdUntil } = await stateOf(app(), 'held');
     expect(exitCode).toBe(0);
     expect(answer).toMatchObject({ status: 'OFFBOARDING', repeated: true, executionStatus: 'RUNNING', holdUntil });
-    expect(answer).toMatchObject({ requestId: 'leave-1', legalHold: false });
+    expect(answer).toMatchObject({ requestId: 'leave-1', legalHolds: [] });
   });
 
   it('under a legal hold says so, whatever the hold', async () => {
     await anActiveTenant(app(), 'litigated');
-    await tenant('hold legal', 'litigated', '--on', '--reason', 'case 42');
+    await tenant('hold legal', 'litigated', '--on', '--reason', 'case 42', '--request-id', 'hold-1');
 
     const { exitCode, answer } = await asJson('offboard', 'litigated', '--reason', 'ended', '--hold', '0', '--wait');
 
     expect(exitCode).toBe(0);
-    expect(answer).toMatchObject({ status: 'OFFBOARDING', legalHold: true });
+    expect(answer).toMatchObject({ status: 'OFFBOARDING', legalHolds: ['hold-1'] });
     expect((await stateOf(app(), 'litigated')).purgeStartedAt).toBeUndefined();
   });
 
@@ -196,7 +196,7 @@ describe('tenantctl hold', () => {
     const holdUntil = new Date(before + 10 * DAY * 1000).toISOString();
     expect(first.exitCode).toBe(0);
     expect(first.stdout()).toContain(`hold until  ${holdUntil}`);
-    expect(again).toMatchObject({ exitCode: 0, answer: { holdUntil, legalHold: false } });
+    expect(again).toMatchObject({ exitCode: 0, answer: { holdUntil, legalHolds: [] } });
   });
 
   it('extend whose answer was lost is repeated with its request id', async () => {
@@ -249,18 +249,18 @@ describe('tenantctl hold', () => {
   it('legal --on and --off are shown by status and list, with who and why', async () => {
     await aHeldTenant('case');
 
-    const on = await asJson('hold legal', 'case', '--on', '--reason', 'case 42');
+    const on = await asJson('hold legal', 'case', '--on', '--reason', 'case 42', '--request-id', 'hold-1');
     const status = await tenant('status', 'case');
     const list = await tenantctl('list', '--status', 'OFFBOARDING', '--json', ...there());
-    const off = await tenant('hold legal', 'case', '--off', '--reason', 'case 42 closed');
+    const off = await tenant('hold legal', 'case', '--off', '--hold-id', 'hold-1', '--reason', 'case 42 closed');
 
-    expect(on).toMatchObject({ exitCode: 0, answer: { legalHold: true, status: 'OFFBOARDING' } });
-    expect(status.stdout()).toMatch(/legal hold {4}since \S+ by \S+: case 42/);
+    expect(on).toMatchObject({ exitCode: 0, answer: { legalHolds: ['hold-1'], status: 'OFFBOARDING' } });
+    expect(status.stdout()).toMatch(/legal hold {4}hold-1 since \S+ by \S+: case 42/);
     expect(status.stdout()).toMatch(/hold until {4}\d{4}-/);
     expect(status.stdout()).toMatch(/offboarding {3}requested by alice: contract ended/);
     expect(list.json()['tenants']).toContainEqual(expect.objectContaining({ tenantId: 'case', status: 'OFFBOARDING' }));
     expect(off.exitCode).toBe(0);
-    expect(off.stdout()).toContain('legal hold  off');
+    expect(off.stdout()).toContain('legal hold  none');
   });
 
   it('cancel with --wait ends when the tenant is ACTIVE again', async () => {

@@ -11,12 +11,12 @@ import type { Failure } from '../../tasks/shared/registry';
 import {
   aHeldTenant,
   aLedgerEntry,
-  aLegalHold,
   anExecutionArn,
   anOperation,
   aProfile,
   aPurgedTenant,
   aTenantState,
+  oneLegalHold,
   PERSONAL,
 } from '../support/builders';
 import { aTerminal } from './a-terminal';
@@ -182,14 +182,16 @@ describe('status of a tenant that leaves', () => {
     statusLines(viewOf(aRecord(), aTenantState(changes), { showProfile: false }), plain);
 
   it('shows who asked, until when it is held, and what holds it back', () => {
-    const lines = linesOf(aHeldTenant({ legalHold: aLegalHold, purgeApproval: { by: 'ops/two', at: '2026-01-03' } }));
+    const lines = linesOf(
+      aHeldTenant({ legalHolds: oneLegalHold, purgeApproval: { by: 'ops/two', at: '2026-01-03' } }),
+    );
 
     expect(lines).toEqual(
       expect.arrayContaining([
         '  status        OFFBOARDING',
         '  offboarding   requested by ops/one: contract ended',
         '  hold until    2026-02-01T00:00:00.000Z',
-        '  legal hold    since 2026-01-15T00:00:00.000Z by counsel/one: case 17',
+        '  legal hold    hold-17 since 2026-01-15T00:00:00.000Z by counsel/one: case 17',
         '  approved      2026-01-03 by ops/two',
       ]),
     );
@@ -208,12 +210,12 @@ describe('status of a tenant that leaves', () => {
   });
 
   it('has the same as JSON', () => {
-    const state = aTenantState(aPurgedTenant({ legalHold: aLegalHold, tombstone: TOMBSTONE }));
+    const state = aTenantState(aPurgedTenant({ legalHolds: oneLegalHold, tombstone: TOMBSTONE }));
 
     expect(viewOf(aRecord(), state, { showProfile: false })).toMatchObject({
       offboarding: { requestedBy: 'ops/one' },
       holdUntil: '2026-02-01T00:00:00.000Z',
-      legalHold: aLegalHold,
+      legalHolds: [{ id: 'hold-17', by: 'counsel/one', reason: 'case 17' }],
       purgeApproval: { by: 'ops/two' },
       purgeStartedAt: '2026-02-01T00:00:01.000Z',
       tombstone: TOMBSTONE,
@@ -275,7 +277,7 @@ describe('offboard', () => {
     offboardLines({ ...anAnswer, ...changes }, plain, targetArguments).join('\n');
 
   it('in its hold, says until when, that nothing is lost, and how to change it', () => {
-    const text = textOf({ holdUntil: '2026-02-01T00:00:00.000Z', legalHold: false }, ' --target aws');
+    const text = textOf({ holdUntil: '2026-02-01T00:00:00.000Z', legalHolds: [] }, ' --target aws');
 
     for (const shown of [
       '✓ acme is OFFBOARDING',
@@ -291,8 +293,8 @@ describe('offboard', () => {
   });
 
   it('says that a legal hold stands', () => {
-    expect(textOf({ holdUntil: '2026-02-01T00:00:00.000Z', legalHold: true })).toContain(
-      'legal hold  on: nothing is destroyed before it is released',
+    expect(textOf({ holdUntil: '2026-02-01T00:00:00.000Z', legalHolds: ['hold-17'] })).toContain(
+      'legal hold  hold-17: nothing is destroyed before it is released',
     );
   });
 
@@ -333,22 +335,22 @@ describe('hold', () => {
       tenantId: 'acme',
       status: 'OFFBOARDING',
       holdUntil: '2026-02-01',
-      legalHold: true,
+      legalHolds: ['hold-17', 'hold-18'],
       approvedBy: 'ops/two',
     };
 
     expect(holdLines(answer, plain)).toEqual([
       '✓ acme is OFFBOARDING',
       '  hold until   2026-02-01',
-      '  legal hold   on: nothing is destroyed before it is released',
+      '  legal hold   hold-17, hold-18: nothing is destroyed before all are released',
       '  approved by  ops/two',
     ]);
   });
 
   it('leaves out what there is not', () => {
-    expect(holdLines({ tenantId: 'acme', status: 'ACTIVE', legalHold: false }, plain)).toEqual([
+    expect(holdLines({ tenantId: 'acme', status: 'ACTIVE', legalHolds: [] }, plain)).toEqual([
       '✓ acme is ACTIVE',
-      '  legal hold  off',
+      '  legal hold  none',
     ]);
   });
 });

@@ -69,7 +69,7 @@ const plan = (
 const held = (changes: Partial<TenantState> = {}) => aHeldTenant({ status: 'OFFBOARDING_FAILED', ...changes });
 const approved = { purgeApproval: { by: 'ops/two', at: '2026-01-03T00:00:00.000Z' } };
 const validation = { lastFailure: aFailure({ error: 'RejectedCallError', errorClass: 'validation' }) };
-const legalHold = { by: 'counsel', reason: 'case 17', since: '2026-02-01T00:00:00.000Z' };
+const legalHolds = { 'hold-17': { by: 'counsel', reason: 'case 17', since: '2026-02-01T00:00:00.000Z' } };
 
 describe('a plan of a replay', () => {
   it.each<[string, Partial<TenantState>, string, string]>([
@@ -81,7 +81,7 @@ describe('a plan of a replay', () => {
     ],
     ['nobody has approved the purge', held(), 'refuse', 'nobody has approved the purge'],
     ['hold and approval are as they must be now', held(approved), 'redrive', 'redrivable'],
-    ['a legal hold stands', held({ ...approved, legalHold }), 'refuse', 'a legal hold stands since 2026-02-01'],
+    ['a legal hold stands', held({ ...approved, legalHolds }), 'refuse', 'legal hold hold-17 stands since 2026-02-01'],
     [
       'the legal hold of its purge was released',
       aPurgedTenant({ status: 'OFFBOARDING_FAILED', lastFailure: aFailure({ error: 'LegalHoldError' }) }),

@@ -94,7 +94,7 @@ describe('the examples of the documentation, in the sandbox', () => {
 
     const extended = await changeHold(client(), CHANGE_HOLD, extend);
 
-    expect(held).toMatchObject({ status: 'OFFBOARDING', repeated: true, legalHold: false });
+    expect(held).toMatchObject({ status: 'OFFBOARDING', repeated: true, legalHolds: [] });
     expect(Date.parse(extended.holdUntil ?? '') - Date.parse(held.holdUntil ?? '')).toBe(10 * DAY * 1000);
     expect(await changeHold(client(), CHANGE_HOLD, extend)).toEqual(extended);
   });
@@ -120,10 +120,15 @@ describe('the examples of the documentation, in the sandbox', () => {
     await quiet(app());
     expect(
       await changeHold(client(), CHANGE_HOLD, { ...counsel, requestId: 'case-1', change: 'set-legal-hold' }),
-    ).toMatchObject({ legalHold: true });
+    ).toMatchObject({ legalHolds: ['case-1'] });
     expect(
-      await changeHold(client(), CHANGE_HOLD, { ...counsel, requestId: 'case-2', change: 'release-legal-hold' }),
-    ).toMatchObject({ legalHold: false });
+      await changeHold(client(), CHANGE_HOLD, {
+        ...counsel,
+        requestId: 'case-2',
+        change: 'release-legal-hold',
+        legalHoldId: 'case-1',
+      }),
+    ).toMatchObject({ legalHolds: [] });
     expect(
       await changeHold(client(), CHANGE_HOLD, {
         tenantId: 'acme',

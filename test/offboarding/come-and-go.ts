@@ -47,7 +47,7 @@ export const comeAndGo: Journey = {
     await operate(sandbox, tenantId);
     const { status } = await stateOf(sandbox, tenantId);
     is('the tenant is back', status === 'ACTIVE' && !isBlocked(sandbox, tenantId) && (await held()));
-    await change('case-2', { change: 'release-legal-hold', reason: 'case 42 closed' });
+    await change('case-2', { change: 'release-legal-hold', legalHoldId: 'case-1', reason: 'case 42 closed' });
 
     await leave('leave-2', 400);
     await pass(sandbox, 310 * DAY);

@@ -77,7 +77,7 @@ export const change = (
 export const setLegalHold = (sandbox: Sandbox, tenantId: string, requestId = 'case-1') =>
   change(sandbox, tenantId, 'set-legal-hold', { reason: 'case 42', requestId });
 export const releaseLegalHold = (sandbox: Sandbox, tenantId: string, requestId = 'case-2') =>
-  change(sandbox, tenantId, 'release-legal-hold', { reason: 'case 42 closed', requestId });
+  change(sandbox, tenantId, 'release-legal-hold', { reason: 'case 42 closed', requestId, legalHoldId: 'case-1' });
 
 /** Executions of all machines, latest start first. */
 export const executions = (sandbox: Sandbox): Description[] =>

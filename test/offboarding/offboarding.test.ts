@@ -300,7 +300,7 @@ describe('a legal hold', () => {
     expect(await dataOf(app(), 'litigated')).toBe(before);
     expect(await stateOf(app(), 'litigated')).toMatchObject({
       status: 'OFFBOARDING',
-      legalHold: { by: 'counsel', reason: 'case 42' },
+      legalHolds: { 'case-1': { by: 'counsel', reason: 'case 42' } },
     });
     await releaseLegalHold(app(), 'litigated');
     await pass(app(), 2 * DAY);

@@ -25,7 +25,7 @@ import {
 import { RESOURCES, TEARDOWN } from '../../tasks/resources';
 import { ERRORS } from '../../tasks/shared/errors';
 import { partitionKey, STOPPED_BY_APP, storagePrefix } from '../../tasks/shared/names';
-import type { OperationRecord, TenantState } from '../../tasks/shared/registry';
+import { legalHoldsOf, type OperationRecord, type TenantState } from '../../tasks/shared/registry';
 import { verifyIsolation } from '../../tasks/tenant-access/contract';
 import { restoreUsers, suspendUsers } from '../../tasks/user-group/contract';
 import { aRequest, functionName, registryItem } from '../lifecycle/app-under-test';
@@ -167,6 +167,8 @@ interface Tenant {
   readonly tier: 'standard' | 'premium';
   look: Look;
   planted: boolean;
+  /** Ids of the legal holds that were set and that nobody has asked to release. */
+  readonly legalHolds: Set<string>;
   /** Sent last, to the function that takes it. */
   request?: { readonly operation: string } & Readonly<Record<string, unknown>>;
 }
@@ -192,6 +194,7 @@ export async function live(sandbox: Sandbox, approval: boolean, { late, scenes, 
     tier: tierOf(name),
     look: { state: undefined, data: new Set(), users: [], keys: [] },
     planted: false,
+    legalHolds: new Set(),
   }));
   const world: World = { sandbox, approval, tenants, disturbed: false };
   for (const tenant of tenants) if (!late.includes(tenant.name)) await send(world, tenant, onboarding(tenant));
@@ -253,7 +256,10 @@ async function perform(world: World, tenant: Tenant, asked: Action): Promise<voi
     case 'set legal hold':
       return await change('set-legal-hold', { reason: 'case 42' });
     case 'release legal hold':
-      return await change('release-legal-hold', { reason: 'case 42 closed' });
+      return await change('release-legal-hold', {
+        reason: 'case 42 closed',
+        legalHoldId: legalHoldsOf((await stateOf(world.sandbox, tenantId)) ?? {})[0]?.id ?? 'none',
+      });
     case 'approve':
       return await change('approve-purge', { requestedBy: asked.by });
     case 'send the last request again':
@@ -280,9 +286,15 @@ const isTyped = ({ disturbed }: World, error: string | undefined): boolean =>
 async function send(world: World, tenant: Tenant, request: NonNullable<Tenant['request']>): Promise<void> {
   tenant.request = request;
   const { operation, ...change } = request;
+  // A release whose answer is lost may have been made.
+  if (change['change'] === 'release-legal-hold') tenant.legalHolds.delete(String(change['legalHoldId']));
   try {
-    if ('change' in change) await changeHold(world.sandbox, change);
-    else await invokeFrontDoor(world.sandbox, request);
+    if (!('change' in change)) await invokeFrontDoor(world.sandbox, request);
+    else {
+      const { legalHolds } = (await changeHold(world.sandbox, change)) as { legalHolds: readonly string[] };
+      const requestId = String(change['requestId']);
+      if (legalHolds.includes(requestId)) tenant.legalHolds.add(requestId);
+    }
   } catch (error) {
     if (!(error instanceof RefusedError) || !isTyped(world, error.errorType)) throw error;
   }
@@ -372,9 +384,9 @@ async function plant({ sandbox }: World, tenantId: string): Promise<void> {
 function lost({ approval }: World, before: Look, after: Look): string[] {
   const problems: string[] = [];
   const gone = [...before.data].filter((one) => !after.data.has(one));
-  const { purgeStartedAt, holdUntil, purgeApproval, offboarding, legalHold } = after.state ?? {};
+  const { purgeStartedAt, holdUntil, purgeApproval, offboarding, legalHolds = {} } = after.state ?? {};
   if (gone.length > 0 && purgeStartedAt === undefined) problems.push(`lost without a purge: ${gone.join(', ')}`);
-  const heldThroughout = legalHold !== undefined && legalHold.since === before.state?.legalHold?.since;
+  const heldThroughout = Object.keys(before.state?.legalHolds ?? {}).some((id) => id in legalHolds);
   if (gone.length > 0 && heldThroughout) problems.push(`lost under a legal hold: ${gone.join(', ')}`);
   if (before.state?.purgeStartedAt !== undefined && before.state.purgeStartedAt !== purgeStartedAt)
     problems.push('its purge was forgotten');
@@ -414,10 +426,11 @@ function unblocked(world: World, { tenantId }: Tenant, { state, users, keys }: L
 }
 
 /** What a status promises of the tenant's resources. */
-function wrong({ planted }: Tenant, before: Look, { state, data, users, keys }: Look): string[] {
+function wrong({ planted, legalHolds }: Tenant, before: Look, { state, data, users, keys }: Look): string[] {
   if (state === undefined) return before.state === undefined ? [] : ['its record is gone'];
   const { status, purgeStartedAt } = state;
   const problems: string[] = [];
+  for (const id of legalHolds) if (!(id in (state.legalHolds ?? {}))) problems.push(`its legal hold ${id} is gone`);
   if (before.state?.status === 'OFFBOARDED' && status !== 'OFFBOARDED') problems.push('it came back');
   if (purgeStartedAt !== undefined && !['PURGING', 'OFFBOARDING_FAILED', 'OFFBOARDED'].includes(status))
     problems.push(`its purge has started, and it is ${status}`);
@@ -445,8 +458,14 @@ async function driveHome(world: World, tenant: Tenant, replays: boolean): Promis
     trail.push(`${state?.status} ${state?.lastFailure?.step} ${state?.lastFailure?.error}`);
     const ids = { tenantId, requestId: nextId() };
     const change = { ...ids, operation: '', requestedBy: 'carol' };
-    if (state?.legalHold !== undefined)
-      await send(world, tenant, { ...change, change: 'release-legal-hold', reason: 'all cases closed' });
+    for (const { id: legalHoldId } of legalHoldsOf(state ?? {}))
+      await send(world, tenant, {
+        ...change,
+        requestId: nextId(),
+        change: 'release-legal-hold',
+        legalHoldId,
+        reason: 'all cases closed',
+      });
     await send(world, tenant, await requestOf(world, tenant, state));
     if (world.approval && state?.offboarding !== undefined && state.purgeApproval === undefined)
       await send(world, tenant, { ...change, requestId: nextId(), change: 'approve-purge' });

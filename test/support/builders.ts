@@ -100,7 +100,9 @@ export const aHeldTenant = (changes: Partial<TenantState> = {}): Partial<TenantS
   return { ...held, status: 'OFFBOARDING', ...changes };
 };
 
-export const aLegalHold = { by: 'counsel/one', reason: 'case 17', since: '2026-01-15T00:00:00.000Z' } as const;
+export const oneLegalHold = {
+  'hold-17': { by: 'counsel/one', reason: 'case 17', since: '2026-01-15T00:00:00.000Z' },
+} as const;
 
 /** What a step of the offboarding in aPurgedTenant gets. */
 export const anOffboardingInput = (changes: Partial<TaskInput> = {}): TaskInput =>

@@ -1,6 +1,7 @@
-import { PurgeNotAllowedError, TenantNotRequestedError } from '../../shared/errors';
+import { TenantNotRequestedError } from '../../shared/errors';
 import type { OperationRecord, TenantRecord } from '../../shared/registry';
 import { HOLD_STATUSES } from '../../shared/tenant';
+import { assertCancellable } from '../cancellable';
 import type { RequestFor, Scope } from './request';
 import { assertNothingRuns, recordOperation } from './start';
 
@@ -17,16 +18,9 @@ export async function acceptReinstatement(
   const { tenantId, requestId, operation, reason, requestedBy } = request;
   if (state === undefined) throw new TenantNotRequestedError(`tenant ${tenantId}: no request is recorded for it`);
   if (state.status === 'ACTIVE' && state.offboarding === undefined) return undefined;
-  if (state.status === 'REINSTATING') await assertNothingRuns(state, operations, scope);
-  else if (
-    !HOLD_STATUSES.includes(state.status) ||
-    state.purgeStartedAt !== undefined ||
-    state.activatedAt === undefined
-  ) {
-    throw new PurgeNotAllowedError(
-      `tenant ${tenantId} cannot be reinstated: it is ${state.status}${state.purgeStartedAt === undefined ? '' : `, and its purge started at ${state.purgeStartedAt}`}${state.activatedAt === undefined ? ', and it never was ACTIVE' : ''}`,
-    );
-  }
+  assertCancellable(state);
+  // The hold's own execution sleeps, and is what is cancelled; another one must come to its end first.
+  if (!HOLD_STATUSES.includes(state.status)) await assertNothingRuns(state, operations, scope);
   const requestedAt = scope.now().toISOString();
   return recordOperation(request, { requestId, operation, payloadHash: hash, requestedBy, requestedAt, reason }, scope);
 }

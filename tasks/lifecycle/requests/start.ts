@@ -75,11 +75,17 @@ export async function assertNothingRuns(
   operations: readonly OperationRecord[],
   scope: Scope,
 ): Promise<void> {
-  const first = executionOf(state, scope).executionArn;
-  const latest = operations.find(({ requestId }) => requestId === state.requestId)?.executionArn;
-  for (const current of new Set([first, latest, state.leaseOwner])) {
+  const { tenantId, requestId, leaseOwner, offboarding } = state;
+  const requests = [state, ...(offboarding ? [{ operation: 'offboard' as const, tenantId, ...offboarding }] : [])];
+  const named = requests.flatMap((request) => [
+    executionOf(request, scope).executionArn,
+    operations.find((record) => record.requestId === request.requestId)?.executionArn,
+  ]);
+  for (const current of new Set([...named, leaseOwner])) {
     if (current === undefined || (await describeExecution(current))?.status !== 'RUNNING') continue;
-    throw new OperationInProgressError(`tenant ${state.tenantId}: request ${state.requestId} is running as ${current}`);
+    throw new OperationInProgressError(
+      `tenant ${tenantId}: request ${offboarding?.requestId ?? requestId} is running as ${current}`,
+    );
   }
 }
 

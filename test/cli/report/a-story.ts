@@ -41,7 +41,13 @@ export async function liveAndLeave(sandbox: Sandbox, tenantId: string): Promise<
   await changeHold(sandbox, { ...counsel, change: 'set-legal-hold', requestId: 'case-1', reason: 'case 42' });
   await sandbox.clock.advance(35 * DAY_MS);
   await asleep(sandbox, executionArn);
-  await changeHold(sandbox, { ...counsel, change: 'release-legal-hold', requestId: 'case-2', reason: 'case closed' });
+  await changeHold(sandbox, {
+    ...counsel,
+    change: 'release-legal-hold',
+    requestId: 'case-2',
+    legalHoldId: 'case-1',
+    reason: 'case closed',
+  });
   await sandbox.clock.advance(2 * DAY_MS);
   await toTheEnd(sandbox, executionArn);
   await sandbox.settled();

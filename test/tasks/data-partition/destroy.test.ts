@@ -6,11 +6,11 @@ import { serveAuditLog } from '../../support/audit-log';
 import { anAwsError } from '../../support/aws-errors';
 import {
   aContext,
-  aLegalHold,
   anOffboardingInput,
   aPurgedTenant,
   aStateItem,
   DATA_TABLE,
+  oneLegalHold,
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
@@ -120,7 +120,7 @@ describe('destroy-data-partition', () => {
     dynamodb.on(BatchWriteCommand).callsFake(async ({ RequestItems }) => {
       remove(RequestItems[DATA_TABLE]);
       if (items.length === 700)
-        await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHold: aLegalHold }));
+        await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHolds: oneLegalHold }));
       return {};
     });
 

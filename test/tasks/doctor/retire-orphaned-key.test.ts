@@ -12,8 +12,8 @@ import {
   aContext,
   aKeyArn,
   aLedgerItem,
-  aLegalHold,
   aStateItem,
+  oneLegalHold,
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
@@ -124,7 +124,7 @@ describe('retire-orphaned-key', () => {
     ['it was used', () => Object.assign(key, { usedAt: new Date('2026-05-05') }), /it was used at 2026-05-05/],
     [
       'a legal hold of the tenant stands',
-      () => tables.put(REGISTRY_TABLE, aStateItem({ legalHold: aLegalHold })),
+      () => tables.put(REGISTRY_TABLE, aStateItem({ legalHolds: oneLegalHold })),
       /under a legal hold/,
     ],
     [

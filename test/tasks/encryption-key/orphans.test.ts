@@ -9,9 +9,9 @@ import {
   APP,
   aKeyArn,
   aLedgerItem,
-  aLegalHold,
   aPurgedTenant,
   aStateItem,
+  oneLegalHold,
   REGISTRY_TABLE,
 } from '../../support/builders';
 import { anOrphanedKey, type Key, serveKeys } from '../../support/key-ring';
@@ -79,13 +79,13 @@ describe('a key that no tenant has', () => {
   });
 
   it('is left alone while a legal hold of its tenant stands', async () => {
-    await put(aStateItem({ status: 'ACTIVE', legalHold: aLegalHold }));
+    await put(aStateItem({ status: 'ACTIVE', legalHolds: oneLegalHold }));
 
     expect(await examine(anOrphanedKey())).toMatchObject({ kept: 'its tenant is under a legal hold' });
   });
 
   it('is left alone while a legal hold stands of whom its description names, when its tag was changed', async () => {
-    await put(aStateItem({ tenantId: 'acme2', status: 'ACTIVE', legalHold: aLegalHold }));
+    await put(aStateItem({ tenantId: 'acme2', status: 'ACTIVE', legalHolds: oneLegalHold }));
     const renamed = anOrphanedKey({ description: 'Data of tenant acme2' });
 
     expect(await examine(renamed)).toMatchObject({ tenantId: 'acme', kept: 'its tenant is under a legal hold' });

@@ -3,10 +3,10 @@ import { STATUSES, type TenantStatus } from '../../../tasks/shared/tenant';
 import {
   aFailure,
   aHeldTenant,
-  aLegalHold,
   anExecutionArnOf,
   aPurgedTenant,
   aTenantState,
+  oneLegalHold,
 } from '../../support/builders';
 
 const NOW = new Date('2026-03-01T12:00:00.000Z');
@@ -159,7 +159,7 @@ describe('an offboarding', () => {
     const approved = { purgeApproval: { by: 'ops/two', at: ago({ days: 20 }) }, holdUntil: ago({ days: 10 }) };
 
     const released = look(anEstate([held({ ...approved, updatedAt: ago({ hours: 1 }) })], [sleeper]));
-    const under = look(anEstate([held({ ...approved, legalHold: aLegalHold })], [sleeper]));
+    const under = look(anEstate([held({ ...approved, legalHolds: oneLegalHold })], [sleeper]));
 
     expect(released.gauges).toMatchObject({ StuckExecutions: 0, LegalHolds: 0 });
     expect(under.gauges).toMatchObject({ StuckExecutions: 0, LegalHolds: 1, Holds: 1, PurgesAwaitingApproval: 0 });

@@ -73,7 +73,7 @@ describe('observe-estate', () => {
       .map(({ args: [{ input }] }) => [input.ExpressionAttributeValues?.[':status'], input.FilterExpression]);
     expect(filters).toContainEqual([
       'ACTIVE',
-      'attribute_exists(#leaseOwner) OR attribute_exists(#lastFailure) OR attribute_exists(#legalHold)',
+      'attribute_exists(#leaseOwner) OR attribute_exists(#lastFailure) OR attribute_exists(#legalHolds)',
     ]);
     expect(filters.filter(([, filter]) => filter !== undefined).map(([status]) => status)).toEqual([
       'ACTIVE',

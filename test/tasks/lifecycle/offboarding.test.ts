@@ -16,7 +16,6 @@ import {
   aContext,
   aHeldTenant,
   aLedgerItem,
-  aLegalHold,
   anExecutionArnOf,
   anOffboardingInput,
   anOperationItem,
@@ -24,6 +23,7 @@ import {
   aPurgedTenant,
   aRequest,
   aStateItem,
+  oneLegalHold,
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
@@ -68,7 +68,8 @@ beforeEach(async () => {
     return { executionArn, status };
   });
   sfn.on(StartExecutionCommand).callsFake(({ name }) => {
-    if (executions.has(anExecutionArnOf(name))) throw anAwsError('ExecutionAlreadyExists');
+    // One that runs, with the same input, is answered like the first time [API_StartExecution].
+    if ((executions.get(anExecutionArnOf(name)) ?? 'RUNNING') !== 'RUNNING') throw anAwsError('ExecutionAlreadyExists');
     executions.set(anExecutionArnOf(name), 'RUNNING');
     return {};
   });
@@ -99,12 +100,67 @@ describe('claim-offboarding', () => {
     return put({ ...tenant, status: 'ACTIVE', ...changes, leaseOwner: undefined });
   };
 
-  it('blocks the tenant and starts the hold at the time of the request', async () => {
-    await accepted();
+  const requested = (changes: object) =>
+    tables.put(REGISTRY_TABLE, anOperationItem({ requestId: 'request-2', operation: 'offboard', ...changes }));
 
-    expect(await claim()).toMatchObject({ generation: 2, holdUntil: '2026-01-31T00:00:00.000Z' });
-    expect(await claim()).toMatchObject({ generation: 2, holdUntil: '2026-01-31T00:00:00.000Z' });
-    expect(await state()).toMatchObject({ status: 'OFFBOARDING', leaseOwner: OFFBOARDING });
+  it('blocks the tenant and starts the hold at the time of the request', async () => {
+    const requestedAt = past(2);
+    await requested({ requestedAt, holdSeconds: 30 * 86_400 });
+    await accepted();
+    const holdUntil = new Date(Date.parse(requestedAt) + 30 * DAY).toISOString();
+
+    expect(await claim()).toMatchObject({ generation: 2, holdUntil });
+    expect(await claim()).toMatchObject({ generation: 2, holdUntil });
+    expect(await state()).toMatchObject({ status: 'OFFBOARDING', leaseOwner: OFFBOARDING, holdUntil });
+  });
+
+  it.each([
+    ['without a hold, before the tenant was ACTIVE', { requestedAt: past(1), holdSeconds: 0 }],
+    ['so long ago that its hold is over', { requestedAt: past(40), holdSeconds: 30 * 86_400 }],
+  ])('holds for the stage’s shortest time from the block on what was asked for %s', async (_, asked) => {
+    await requested(asked);
+    await accepted({ activatedAt: past(0.5) });
+
+    const { holdUntil } = (await claim()) as { holdUntil: string };
+
+    expect(Date.parse(holdUntil) / DAY).toBeCloseTo(Date.now() / DAY + 7, 3);
+    const { heldSince } = (await state()) ?? {};
+    expect(Date.parse(holdUntil) - Date.parse(String(heldSince))).toBe(7 * DAY);
+    const shorten = { change: 'set-hold', until: new Date(Date.parse(holdUntil) - 1000).toISOString() };
+    await expect(
+      changeHold.handler({ tenantId: 'acme', requestId: 'c-1', requestedBy: 'ops/two', ...shorten }, aContext()),
+    ).rejects.toMatchObject({ name: 'InvalidInputError' });
+  });
+
+  it('holds a tenant that never was ACTIVE no longer than was asked for', async () => {
+    const requestedAt = past(1);
+    await requested({ requestedAt, holdSeconds: 0 });
+    await accepted({ activatedAt: undefined });
+
+    expect(await claim()).toMatchObject({ holdUntil: requestedAt });
+  });
+
+  it('keeps an extension that comes between its look and its write', async () => {
+    const extended = future(90);
+    await put(aHeldTenant({ holdUntil: future(5), leaseOwner: anExecutionArnOf('offboard--acme--before') }));
+    tables.before(isStateUpdate, async () => {
+      await put({ ...((await state()) as object), holdUntil: extended });
+    });
+
+    expect(await claim()).toMatchObject({ generation: 2, holdUntil: extended });
+
+    expect(await state()).toMatchObject({ leaseOwner: OFFBOARDING, holdUntil: extended });
+  });
+
+  it('of a successor waits for the end of the execution that was stopped for it, of any other is refused', async () => {
+    const successor = anExecutionArnOf('offboard--acme--request-2-g2');
+    await put(aHeldTenant({ holdUntil: future(5) }));
+
+    await expect(claim(successor)).rejects.toMatchObject({ name: 'NotReadyError' });
+    await expect(claim(anExecutionArnOf('by-hand'))).rejects.toMatchObject({ name: 'OperationInProgressError' });
+    executions.set(OFFBOARDING, 'ABORTED');
+
+    expect(await claim(successor)).toMatchObject({ generation: 2 });
   });
 
   it('sleeps 300 days at most, however long the hold', async () => {
@@ -140,7 +196,7 @@ describe('check-hold', () => {
   it.each([
     ['the hold is over and approved', { ...approved, holdUntil: past(1) }, 'purge', 0],
     ['it was extended', { ...approved, holdUntil: future(9) }, 'wait', 9],
-    ['a legal hold is set', { ...approved, holdUntil: past(1), legalHold: aLegalHold }, 'wait', 1],
+    ['a legal hold is set', { ...approved, holdUntil: past(1), legalHolds: oneLegalHold }, 'wait', 1],
     ['the approval is missing', { leasedAt: past(1), holdUntil: past(1) }, 'wait', 1],
     ['the hold goes beyond the execution’s life', { ...approved, holdUntil: future(900) }, 'wait', 299],
     ['the execution is 300 days old', { ...approved, leasedAt: past(300), holdUntil: future(9) }, 'hand over', 0],
@@ -176,7 +232,7 @@ describe('claim-purge', () => {
   it.each([
     ['the hold runs', { ...over, holdUntil: future(1) }, 'PurgeNotAllowedError'],
     ['nobody approved', { holdUntil: past(1) }, 'PurgeNotAllowedError'],
-    ['a legal hold is set', { ...over, legalHold: aLegalHold }, 'LegalHoldError'],
+    ['a legal hold is set', { ...over, legalHolds: oneLegalHold }, 'LegalHoldError'],
     ['it was cancelled', { ...over, generation: 2 }, 'StaleExecutionError'],
   ])('is refused when %s', async (_, changes, name) => {
     await put(aHeldTenant(changes));
@@ -187,7 +243,7 @@ describe('claim-purge', () => {
     expect(s3.calls()).toHaveLength(name === 'LegalHoldError' ? 1 : 0);
   });
 
-  it.each([{ legalHold: aLegalHold }, { generation: 2 }, { holdUntil: future(1) }])(
+  it.each([{ legalHolds: oneLegalHold }, { generation: 2 }, { holdUntil: future(1) }])(
     'loses against %j that comes between its look and its write',
     async (changes) => {
       await put(aHeldTenant(over));
@@ -256,12 +312,26 @@ describe('claim-reinstatement', () => {
     expect(stops()).toEqual([OFFBOARDING, OFFBOARDING]);
   });
 
+  it('withdraws an offboarding that no execution has claimed', async () => {
+    await put(aHeldTenant({ status: 'ACTIVE', holdUntil: undefined as never, leaseOwner: undefined as never }));
+
+    expect(await claim()).toMatchObject({ generation: 2 });
+
+    expect(await state()).toMatchObject({ status: 'REINSTATING', leaseOwner: REINSTATEMENT });
+    expect(await state()).not.toHaveProperty('offboarding');
+    executions.set(REINSTATEMENT, 'FAILED');
+    const late = { request: { tenantId: 'acme', requestId: 'request-2' }, executionArn: OFFBOARDING };
+    await expect(claimOffboarding.handler({ ...late, step: 'Claim offboarding' }, aContext())).rejects.toMatchObject({
+      name: 'PurgeNotAllowedError',
+    });
+  });
+
   it.each([
     ['its purge has started', { ...aPurgedTenant() }],
     ['its purge has started and failed', { ...aPurgedTenant(), status: 'OFFBOARDING_FAILED' }],
     ['it never was active', aHeldTenant({ activatedAt: undefined as never })],
     ['it is gone', { ...aPurgedTenant(), status: 'OFFBOARDED' }],
-    ['it is active', { status: 'ACTIVE', activatedAt: past(9), leaseOwner: undefined }],
+    ['it is active', { status: 'ACTIVE', activatedAt: past(9), leaseOwner: undefined, offboarding: undefined }],
   ])('is refused when %s', async (_, changes) => {
     await put(changes);
 
@@ -340,7 +410,7 @@ describe('change-hold', () => {
   it('refuses an extension that somebody overtakes, and makes it when it is sent again', async () => {
     await put(aHeldTenant({ holdUntil: future(5) }));
     const longer = future(50);
-    tables.before(isStateUpdate, () => put(aHeldTenant({ holdUntil: longer })));
+    tables.before(isStateUpdate, () => put(aHeldTenant({ holdUntil: longer, holdChanges: ['other'] })));
 
     const overtaken = change({ change: 'extend-hold', bySeconds: 3600 });
 
@@ -386,39 +456,153 @@ describe('change-hold', () => {
     expect(await change({ change: 'approve-purge' })).toMatchObject({ approvedBy: 'ops/two' });
   });
 
-  it('sets a legal hold in any status, keeps its start, and releases it', async () => {
+  const setHold = (requestId: string, reason = 'case 17') => change({ change: 'set-legal-hold', reason, requestId });
+  const release = (legalHoldId: string, requestId: string) =>
+    change({ change: 'release-legal-hold', reason: 'settled', legalHoldId, requestId });
+
+  it('sets legal holds in any status, each by itself: the release of one leaves the others', async () => {
     await put(aPurgedTenant());
-    await change({ change: 'set-legal-hold', reason: 'case 17', requestId: 'set-1' });
-    const since = (await state())?.['legalHold'];
-    await change({ change: 'set-legal-hold', reason: 'case 18', requestId: 'set-2' });
-    expect((await state())?.['legalHold']).toEqual(since);
+    expect(await setHold('case-17')).toMatchObject({ legalHolds: ['case-17'] });
+    expect(await setHold('case-18', 'case 18')).toMatchObject({ legalHolds: ['case-17', 'case-18'] });
 
-    const released = await change({ change: 'release-legal-hold', reason: 'settled', requestId: 'release-1' });
+    expect(await release('case-17', 'release-1')).toMatchObject({ legalHolds: ['case-18'] });
 
-    expect(released).toMatchObject({ legalHold: false });
-    expect(s3.calls()).toHaveLength(3);
+    expect((await state())?.['legalHolds']).toEqual({
+      'case-18': { by: 'ops/two', reason: 'case 18', since: expect.any(String) },
+    });
+    expect(await release('case-18', 'release-2')).toMatchObject({ legalHolds: [] });
+    expect(await state()).not.toHaveProperty('legalHolds');
+    expect(s3.commandCalls(PutObjectCommand)).toHaveLength(4);
+  });
+
+  it('refuses to release a legal hold that does not stand, and names those that do', async () => {
+    await setHold('case-17');
+
+    await expect(release('case-71', 'release-1')).rejects.toMatchObject({
+      name: 'InvalidInputError',
+      message: expect.stringContaining('legalHoldId: no legal hold case-71 stands; those that do: case-17'),
+    });
+
+    expect(await state()).toHaveProperty('legalHolds');
+    expect(await item('OPERATION#release-1')).toBeUndefined();
+  });
+
+  it('keeps both of two legal holds that are set at once', async () => {
+    tables.before(isStateUpdate, async () => {
+      await setHold('case-18');
+    });
+
+    await expect(setHold('case-17')).rejects.toMatchObject({ name: 'TransientError' });
+
+    expect(await setHold('case-17')).toMatchObject({ legalHolds: expect.arrayContaining(['case-17', 'case-18']) });
+  });
+
+  it('names the day on which KMS destroys the key, when a legal hold comes too late for it', async () => {
+    await put(aPurgedTenant());
+    await tables.put(REGISTRY_TABLE, aLedgerItem({ phase: 'DESTROYED', deletionDate: '2026-03-01T00:00:00.000Z' }));
+
+    expect(await setHold('case-17')).toMatchObject({ encryptionKeyDeletionDate: '2026-03-01T00:00:00.000Z' });
+  });
+
+  it('records a change before it is made: none is ever without its record', async () => {
+    s3.on(PutObjectCommand).rejects(aLostAnswer());
+
+    await expect(setHold('case-17')).rejects.toMatchObject({ name: 'TransientError' });
+
+    expect(await state()).not.toHaveProperty('legalHolds');
+  });
+
+  it.each(['before', 'after'] as const)(
+    'is not made again by a repeat when its attempt died %s the answer to its write, and others have changed it back',
+    async (when) => {
+      if (when === 'before') tables.before(isStateUpdate, () => Promise.reject(aLostAnswer()));
+      else tables.loseAnswer(isStateUpdate);
+      await setHold('case-17').catch(() => {});
+      if (when === 'after') expect(await state()).toHaveProperty('legalHolds.case-17');
+      if (when === 'after') await release('case-17', 'release-1');
+
+      const repeated = await setHold('case-17');
+
+      expect(repeated).toMatchObject({ legalHolds: when === 'after' ? [] : ['case-17'] });
+      expect(await item('OPERATION#case-17')).toMatchObject({ outcome: 'SUCCEEDED' });
+    },
+  );
+
+  it('does not shorten again, by the repeat of an attempt that died, what others have extended since', async () => {
+    await put(aHeldTenant({ holdUntil: future(30) }));
+    const shorten = { change: 'set-hold', until: future(10) };
+    sfn.on(StopExecutionCommand).rejectsOnce(aLostAnswer()).resolves({});
+    await expect(change(shorten)).rejects.toMatchObject({ name: 'TransientError' });
+    const { holdUntil } = (await change({ change: 'extend-hold', bySeconds: 86_400, requestId: 'c-2' })) as {
+      holdUntil: string;
+    };
+
+    expect(await change(shorten)).toMatchObject({ holdUntil });
+  });
+
+  it('does not approve, by the repeat of an attempt that died, an offboarding that was asked for since', async () => {
+    tables.before(isStateUpdate, () => Promise.reject(aLostAnswer()));
+    await expect(change({ change: 'approve-purge' })).rejects.toMatchObject({ name: 'TransientError' });
+    const { offboarding } = aHeldTenant();
+    await put(aHeldTenant({ offboarding: { ...offboarding, requestId: 'request-8' } as never }));
+
+    await expect(change({ change: 'approve-purge' })).rejects.toMatchObject({
+      name: 'PurgeNotAllowedError',
+      message: expect.stringContaining('during the hold of request request-2, which was cancelled'),
+    });
+
+    expect(await state()).not.toHaveProperty('purgeApproval');
+  });
+
+  it.each([
+    ['a purge', aPurgedTenant()],
+    ['a reinstatement', aHeldTenant({ status: 'REINSTATING', offboarding: undefined as never })],
+  ])('does not stop %s that has begun since the attempt that died', async (_, since) => {
+    await put(aHeldTenant({ holdUntil: future(30) }));
+    const shorten = { change: 'set-hold', until: future(10) };
+    sfn.on(StopExecutionCommand).rejectsOnce(aLostAnswer()).resolves({});
+    await expect(change(shorten)).rejects.toMatchObject({ name: 'TransientError' });
+    const tried = stops().length;
+    const { holdChanges } = (await state()) ?? {};
+    await put({ ...since, holdChanges });
+
+    await change(shorten);
+
+    expect(stops()).toHaveLength(tried);
+    expect(starts()).toEqual([]);
+  });
+
+  it('says so when the successor has ended without taking over', async () => {
+    await put(aHeldTenant({ holdUntil: future(30) }));
+    executions.set(anExecutionArnOf('offboard--acme--request-2-g2'), 'FAILED');
+
+    await expect(change({ change: 'set-hold', until: future(10) })).rejects.toMatchObject({
+      name: 'NotReadyError',
+      message: expect.stringContaining('offboard--acme--request-2-g2, which was to go on'),
+    });
   });
 
   it('refuses another change under the id of one that was audited, and changes nothing', async () => {
     await change({ change: 'set-legal-hold', reason: 'case 17' });
 
-    const reused = change({ change: 'release-legal-hold', reason: 'settled', requestedBy: 'ops/three' });
+    const reused = release('change-1', 'change-1');
 
     await expect(reused).rejects.toMatchObject({ name: 'RequestConflictError' });
-    expect(await state()).toHaveProperty('legalHold');
+    expect(await state()).toHaveProperty('legalHolds');
   });
 
   it('does not make a change again that others have taken back since', async () => {
     const set = { change: 'set-legal-hold', reason: 'case 17', requestId: 'set-1' };
     await change(set);
-    await change({ change: 'release-legal-hold', reason: 'settled', requestId: 'release-1' });
+    await release('set-1', 'release-1');
 
-    expect(await change(set)).toMatchObject({ legalHold: false });
-    expect(await state()).not.toHaveProperty('legalHold');
+    expect(await change(set)).toMatchObject({ legalHolds: [] });
+    expect(await state()).not.toHaveProperty('legalHolds');
   });
 
   it.each([
     ['OFFBOARDED', { change: 'set-legal-hold', reason: 'case 17' }, 'TenantRetiredError'],
+    ['ACTIVE', { change: 'release-legal-hold', reason: 'settled' }, 'InvalidInputError'],
     ['ACTIVE', { change: 'approve-purge' }, 'PurgeNotAllowedError'],
     ['PURGING', { change: 'set-hold', until: '2027-01-01T00:00:00Z' }, 'PurgeNotAllowedError'],
     ['ACTIVE', { change: 'extend-hold', bySeconds: 1 }, 'PurgeNotAllowedError'],
@@ -516,6 +700,19 @@ describe('close-tenant', () => {
 
     await expectClosed();
     expect((await capacity())?.['pending']).toEqual(new Set(['acme2']));
+  });
+
+  it('does not close over a legal hold that is set at its last write', async () => {
+    const isTombstone = (operation: string, { ExpressionAttributeNames: names }: Record<string, unknown>) =>
+      operation === 'Update' && '#tombstone' in ((names as object) ?? {});
+    tables.before(isTombstone, async () => {
+      await put({ ...((await state()) as typeof tenant), legalHolds: oneLegalHold });
+    });
+
+    await expect(step(closeTenant)).rejects.toMatchObject({ name: 'LegalHoldError' });
+
+    expect(await state()).toMatchObject({ status: 'PURGING' });
+    expect(await state()).not.toHaveProperty('tombstone');
   });
 
   it('does not close without evidence', async () => {

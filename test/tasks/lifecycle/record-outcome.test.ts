@@ -282,6 +282,18 @@ describe('record-outcome', () => {
     expect(await state()).toMatchObject({ status: after, lastFailure: { error: 'QuotaExceededError' } });
   });
 
+  it('leaves a closed tenant alone when another execution of its request comes too late to claim it', async () => {
+    const closed = aStateItem({ status: 'OFFBOARDED', leaseOwner: undefined as never });
+    await tables.put(REGISTRY_TABLE, closed);
+    const history = aHistory();
+    history.entered('Claim offboarding').scheduled().failed('TenantRetiredError').ended();
+    sfn.on(GetExecutionHistoryCommand).resolves({ events: [...history.newestFirst()] });
+
+    expect(await handler(anEvent(), aContext())).toEqual({ recorded: false });
+
+    expect(await state()).not.toHaveProperty('lastFailure');
+  });
+
   it('does not let a late event of an earlier execution hide how the request ended later', async () => {
     await tables.put(
       REGISTRY_TABLE,

@@ -73,7 +73,6 @@ import { anAwsError } from '../../support/aws-errors';
 import {
   AUDIT_BUCKET,
   aContext,
-  aLegalHold,
   anExecutionArn,
   anOffboardingInput,
   aPurgedTenant,
@@ -81,6 +80,7 @@ import {
   aStateItem,
   aTaskInput,
   aTokenEvent,
+  oneLegalHold,
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
@@ -286,13 +286,13 @@ describe('every step that destroys', () => {
   it.each(DESTRUCTIVE)(
     '%s is refused under a legal hold: typed, audited once, nothing called',
     async (name, handler) => {
-      await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHold: aLegalHold }));
+      await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHolds: oneLegalHold }));
 
       const run = () => handler(anOffboardingInput(), aContext());
 
       await expect(run()).rejects.toMatchObject({
         name: 'LegalHoldError',
-        message: `tenant acme: a legal hold since ${aLegalHold.since} forbids to ${name}`,
+        message: `tenant acme: legal hold hold-17 since ${oneLegalHold['hold-17'].since} forbids to ${name}`,
       });
       expect(awsCalls()).toEqual([GetCommand.name, PutObjectCommand.name, PutLogEventsCommand.name]);
       await expect(run()).rejects.toMatchObject({ name: 'LegalHoldError' });

@@ -184,4 +184,24 @@ describe('ledger', () => {
     await expect(ledger(1).complete('key-1')).rejects.toMatchObject({ name: 'StaleExecutionError' });
     expect(await ledger(2).read()).toMatchObject({ physicalId: 'key-2' });
   });
+
+  it('keeps when and by whom a resource was destroyed, unless a later run has found more to remove', async () => {
+    const clock = { at: '2026-01-01T00:00:00.000Z' };
+    const ledger = registry.ledger('acme', 'storage-prefix', 1, () => new Date(clock.at));
+    const run = async (at: string, destroyedBy: string, removed: number) => {
+      clock.at = at;
+      await ledger.destroyed(await ledger.read(), { destroyedBy, removed });
+      return ledger.read();
+    };
+    const first = { destroyedBy: 'first', destroyedAt: '2026-01-01T00:00:00.000Z', removed: 5 };
+
+    expect(await run('2026-01-01T00:00:00.000Z', 'first', 5)).toMatchObject(first);
+    expect(await run('2026-01-02T00:00:00.000Z', 'repeat', 5)).toMatchObject(first);
+
+    expect(await run('2026-01-03T00:00:00.000Z', 'later', 6)).toMatchObject({
+      destroyedBy: 'later',
+      destroyedAt: '2026-01-03T00:00:00.000Z',
+      removed: 6,
+    });
+  });
 });

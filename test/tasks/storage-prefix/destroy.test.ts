@@ -13,11 +13,11 @@ import { serveAuditLog } from '../../support/audit-log';
 import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
-  aLegalHold,
   anOffboardingInput,
   aPurgedTenant,
   aStateItem,
   DATA_BUCKET,
+  oneLegalHold,
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
@@ -158,7 +158,7 @@ describe('destroy-storage-prefix', () => {
   });
 
   it.each([
-    ['a legal hold is set', { legalHold: aLegalHold }, 'LegalHoldError'],
+    ['a legal hold is set', { legalHolds: oneLegalHold }, 'LegalHoldError'],
     ['another execution takes over', { generation: 2 }, 'StaleExecutionError'],
   ])('stops between two pages when %s', async (_, changes, name) => {
     versions = Array.from({ length: 1500 }, (__, n) => version('tenants/acme/x', n));

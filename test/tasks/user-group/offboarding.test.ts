@@ -17,7 +17,6 @@ import {
   aContext,
   aHeldTenant,
   aLedgerItem,
-  aLegalHold,
   aMembershipItem,
   anOffboardingInput,
   anOwnersItem,
@@ -25,6 +24,7 @@ import {
   aPurgedTenant,
   aStateItem,
   MEMBERSHIP_TABLE,
+  oneLegalHold,
   PERSONAL,
   REGISTRY_TABLE,
   setEnvironment,
@@ -335,7 +335,8 @@ describe('destroy-user-group', () => {
     cognito.on(AdminDeleteUserCommand).callsFake(async ({ Username }) => {
       users.delete(Username);
       deletions += 1;
-      if (deletions === 2) await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHold: aLegalHold }));
+      if (deletions === 2)
+        await tables.put(REGISTRY_TABLE, aStateItem({ ...aPurgedTenant(), legalHolds: oneLegalHold }));
     });
 
     await expect(run(destroy)).rejects.toMatchObject({ name: 'LegalHoldError' });
