@@ -30,7 +30,13 @@ export const MOVES: readonly Move[] = [
     ['OFFBOARDING_FAILED', 'OFFBOARDING'],
     ['OFFBOARDING_FAILED', 'PURGING'],
   ),
-  ...moves(claimReinstatement, ['OFFBOARDING', 'REINSTATING'], ['OFFBOARDING_FAILED', 'REINSTATING']),
+  ...moves(
+    claimReinstatement,
+    ['OFFBOARDING', 'REINSTATING'],
+    ['OFFBOARDING_FAILED', 'REINSTATING'],
+    // Of an offboarding that no execution has claimed.
+    ['ACTIVE', 'REINSTATING'],
+  ),
   ...moves(claimPurge, ['OFFBOARDING', 'PURGING'], ['OFFBOARDING_FAILED', 'PURGING']),
   ...moves(closeTenant, ['PURGING', 'OFFBOARDED'], ['OFFBOARDING_FAILED', 'OFFBOARDED']),
   ...moves(
@@ -58,5 +64,8 @@ export function statusDiagram(chosen: readonly Move[] = MOVES): string {
 
 /** The moves of a life without failures, for the first look. */
 export const smoothMoves: readonly Move[] = MOVES.filter(
-  ({ from, to }) => !`${from} ${to}`.includes('_FAILED') && !(to === 'OFFBOARDING' && from !== 'ACTIVE'),
+  ({ from, to }) =>
+    !`${from} ${to}`.includes('_FAILED') &&
+    !(to === 'OFFBOARDING' && from !== 'ACTIVE') &&
+    !(to === 'REINSTATING' && from !== 'OFFBOARDING'),
 );

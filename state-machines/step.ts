@@ -33,22 +33,26 @@ export function step(scope: Construct, contract: Step, functionOf: FunctionOf, r
   return invoke(scope, contract, functionOf, fencedInput(contract.stateName), placement);
 }
 
-/** A step that is run again, without a pause, while its answer says that there is more to do. */
+/**
+ * A step that is run again, without a pause, while its answer says that there is more to do.
+ * @param next what follows; without it the branch ends there
+ */
 export function again(
   scope: Construct,
   contract: Step,
   functionOf: FunctionOf,
-  { field }: { field: string },
+  { field, next }: { readonly field: string; readonly next?: IChainable },
 ): IChainable {
   const task = step(scope, contract, functionOf, '$.page');
   const name = `${contract.stateName}: all done?`;
   const choice = Choice.jsonPath(scope, name, { stateName: name, comment: 'Reads the answer of the step before.' })
     .when(Condition.booleanEquals(`$.page.output.${field}`, false), task)
     .otherwise(
-      Pass.jsonPath(scope, `${contract.stateName}: done`, {
-        stateName: `${contract.stateName}: done`,
-        comment: 'End of this branch.',
-      }),
+      next ??
+        Pass.jsonPath(scope, `${contract.stateName}: done`, {
+          stateName: `${contract.stateName}: done`,
+          comment: 'End of this branch.',
+        }),
     );
   return task.next(choice);
 }

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { defineContract, type Permission, type Platform, Provisioned, TaskInput, Text } from '../shared/contract';
 import { AUDIT_ROOT, auditLogGroupName } from '../shared/names';
 import { registryItems } from '../shared/permissions';
-import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const AUDIT_LOG = 'audit-log';
 
@@ -24,7 +24,7 @@ export const provisionAuditLog = defineContract({
   input: TaskInput,
   output: Provisioned,
   resource: AUDIT_LOG,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   // Hundreds of records, of a tenant that was replayed often.
   timeoutSeconds: 60,
   environment: ['AUDIT_KEY_ARN', 'AUDIT_RETENTION_DAYS', 'AUDIT_DELETION_PROTECTION'],

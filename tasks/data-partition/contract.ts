@@ -1,6 +1,6 @@
 import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
 import { BY_TENANT_INDEX } from '../shared/names';
-import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const DATA_PARTITION = 'data-partition';
 
@@ -26,7 +26,7 @@ export const provisionDataPartition = defineContract({
   input: TaskInput,
   output: Provisioned,
   resource: DATA_PARTITION,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   environment: ['DATA_TABLE'],
   permissions: (platform) => [items(platform, ['dynamodb:PutItem', 'dynamodb:GetItem'])],
 });

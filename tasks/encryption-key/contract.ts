@@ -8,7 +8,7 @@ import {
   TaskInput,
 } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
-import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { HOLD_STATUSES, PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 import { KEY_POLICY_ENVIRONMENT } from './key-policy';
 
 export const ENCRYPTION_KEY = 'encryption-key';
@@ -48,7 +48,7 @@ export const provisionEncryptionKey = defineContract({
   input: TaskInput,
   output: Provisioned,
   resource: ENCRYPTION_KEY,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   timeoutSeconds: 120,
   environment: KEY_POLICY_ENVIRONMENT,
   permissions: (platform) => [

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { Destroyed, defineContract, type Permission, type Platform, TaskInput, Text } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
-import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const KNOWLEDGE_BASE = 'knowledge-base';
 
@@ -41,7 +41,7 @@ export const provisionKnowledgeBase = defineContract({
   /** `ready` is false while Bedrock is still creating; the machine waits and runs the task again. */
   output: z.strictObject({ physicalId: Text, ready: z.boolean() }),
   resource: KNOWLEDGE_BASE,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   timeoutSeconds: 60,
   environment: [
     'DATA_BUCKET',

@@ -1,7 +1,7 @@
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { StaleExecutionError } from '../shared/errors';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { PROVISION_STATUSES } from '../shared/tenant';
 import { activateTenant as contract } from './contract';
 
 /** Makes the tenant ACTIVE and gives the lease back. */
@@ -10,8 +10,7 @@ export async function activateTenant(
   { registry, state, now }: FencedScope<never>,
 ) {
   const at = now().toISOString();
-  const accepted = [...ONBOARDING_STATUSES, 'REINSTATING'];
-  const statuses = Object.fromEntries(accepted.map((status, position) => [`:s${position}`, status]));
+  const statuses = Object.fromEntries(PROVISION_STATUSES.map((status, position) => [`:s${position}`, status]));
   const activated = await registry.update(
     { tenantId, item: 'STATE' },
     {

@@ -13,7 +13,7 @@ import {
 } from '../shared/contract';
 import { REQUEST_RECORDS } from '../shared/names';
 import { registryItems } from '../shared/permissions';
-import { ONBOARDING_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
+import { ONBOARDING_STATUSES, PROVISION_STATUSES, RequestId, TenantId, Tier } from '../shared/tenant';
 import { ClaimInput, HoldSeconds, oneOf, Principal, Reason } from './inputs';
 
 const executions = (platform: Platform, actions: readonly string[]): Permission => ({
@@ -174,7 +174,7 @@ export const verifyTenant = defineContract({
   entry: 'lifecycle/verify-tenant',
   input: TaskInput,
   output: z.strictObject({ verified: z.array(z.string()) }),
-  fence: [...ONBOARDING_STATUSES, 'REINSTATING'],
+  fence: PROVISION_STATUSES,
   timeoutSeconds: 60,
   environment: [...new Set(TENANT_RESOURCES.flatMap<EnvironmentName>(({ verify }) => verify?.environment ?? []))],
   permissions: (platform) => [
@@ -191,7 +191,7 @@ export const activateTenant = defineContract({
   entry: 'lifecycle/activate-tenant',
   input: TaskInput,
   output: z.strictObject({ tenantId: TenantId, requestId: RequestId, status: z.literal('ACTIVE') }),
-  fence: [...ONBOARDING_STATUSES, 'REINSTATING'],
+  fence: PROVISION_STATUSES,
   environment: [],
   permissions: (platform) => [registryItems(platform, ['dynamodb:UpdateItem'])],
 });

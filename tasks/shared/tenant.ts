@@ -35,13 +35,16 @@ export const STATUSES = [
 ] as const;
 export type TenantStatus = (typeof STATUSES)[number];
 
-/** Statuses in which resources may be made. A failed status is among them because a redriven step does not pass through Claim again. */
+/** Statuses that an onboarding goes through. A failed status is among them because a redriven step does not pass through Claim again. */
 export const ONBOARDING_STATUSES: readonly TenantStatus[] = [
   'REQUESTED',
   'PROVISIONING',
   'ONBOARDING_FAILED',
   'ACTIVE',
 ];
+
+/** Statuses in which resources may be made: of an onboarding, and of a reinstatement, for what was lost or changed during the hold. */
+export const PROVISION_STATUSES: readonly TenantStatus[] = [...ONBOARDING_STATUSES, 'REINSTATING'];
 
 /** Statuses of a tenant whose offboarding may still be cancelled (if no purge has started). */
 export const HOLD_STATUSES: readonly TenantStatus[] = ['OFFBOARDING', 'OFFBOARDING_FAILED'];

@@ -1,6 +1,6 @@
 import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
 import { appId, MANAGED_BY_TAG, STORAGE_ROOT } from '../shared/names';
-import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const STORAGE_PREFIX = 'storage-prefix';
 
@@ -25,7 +25,7 @@ export const provisionStoragePrefix = defineContract({
   input: TaskInput,
   output: Provisioned,
   resource: STORAGE_PREFIX,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   environment: ['DATA_BUCKET'],
   permissions: (platform) => [
     markers(platform, ['s3:PutObject', 's3:GetObject']),

@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { defineOperationContract, MEMBERSHIP, readingInput } from '../access/operation';
 import { defineContract, type Permission, type Platform, TaskInput, Text } from '../shared/contract';
 import { registryItems } from '../shared/permissions';
-import { ONBOARDING_STATUSES } from '../shared/tenant';
+import { PROVISION_STATUSES } from '../shared/tenant';
 
 /** Starting a session in a tenant's name, the tenant in its tag. */
 const startSessions = ({ tenantAccessRoleArn }: Platform): Permission => ({
@@ -27,7 +27,7 @@ export const verifyIsolation = defineContract({
   entry: 'tenant-access/verify-isolation',
   input: TaskInput,
   output: z.strictObject({ checks: z.int().check(z.positive()) }),
-  fence: [...ONBOARDING_STATUSES, 'REINSTATING'],
+  fence: PROVISION_STATUSES,
   environment: ['DATA_BUCKET', 'DATA_TABLE', 'MEMBERSHIP_TABLE', 'TENANT_ACCESS_ROLE_ARN', 'DATA_KEY_ARN'],
   timeoutSeconds: 60,
   memoryMiB: 512,

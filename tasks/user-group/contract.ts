@@ -8,7 +8,7 @@ import {
   TaskInput,
 } from '../shared/contract';
 import { membershipItems, membershipsByTenant, registryItems, userPool } from '../shared/permissions';
-import { HOLD_STATUSES, ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { HOLD_STATUSES, PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const USER_GROUP = 'user-group';
 export const FIRST_ADMIN = 'first-admin';
@@ -24,7 +24,7 @@ export const provisionUserGroup = defineContract({
   input: TaskInput,
   output: Provisioned,
   resource: USER_GROUP,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   environment: ['USER_POOL_ID'],
   permissions: (platform) => [userPool(platform, ['cognito-idp:CreateGroup', 'cognito-idp:GetGroup'])],
 });
@@ -38,7 +38,7 @@ export const provisionFirstAdmin = defineContract({
   input: TaskInput,
   output: Provisioned,
   resource: FIRST_ADMIN,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'],
   permissions: (platform) => [
     membershipItems(platform, ['dynamodb:PutItem'], ['USER#*']),

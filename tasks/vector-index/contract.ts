@@ -1,5 +1,5 @@
 import { Destroyed, defineContract, type Permission, type Platform, Provisioned, TaskInput } from '../shared/contract';
-import { ONBOARDING_STATUSES, PURGE_STATUSES } from '../shared/tenant';
+import { PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const VECTOR_INDEX = 'vector-index';
 
@@ -24,7 +24,7 @@ export const provisionVectorIndex = defineContract({
   input: TaskInput,
   output: Provisioned,
   resource: VECTOR_INDEX,
-  fence: ONBOARDING_STATUSES,
+  fence: PROVISION_STATUSES,
   timeoutSeconds: 60,
   environment: ['VECTOR_DOMAIN_NAME', 'VECTOR_DIMENSION', 'VECTOR_REPLICAS'],
   permissions: (platform) => [

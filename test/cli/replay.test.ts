@@ -304,7 +304,7 @@ describe('tenantctl replay of a failed offboarding', () => {
 
     expect(end).toMatchObject({ status: 'FAILED', error: 'LegalHoldError' });
     expect(refused.exitCode).toBe(1);
-    expect(String(refused.json()['why'])).toContain('a legal hold stands since');
+    expect(String(refused.json()['why'])).toMatch(/legal hold \S+ stands since/);
     expect(redriven.json()).toMatchObject({ action: 'redrive' });
     expect((await stateOf(app(), 'held')).status).toBe('OFFBOARDED');
   });

@@ -54,7 +54,11 @@ const TENANTS: Readonly<Record<TenantStatus, readonly Partial<TenantState>[]>> =
   REQUESTED: [{ generation: 0, leaseOwner: undefined as never }],
   PROVISIONING: [{}],
   ONBOARDING_FAILED: [{}],
-  ACTIVE: [{ ...wasActive, leaseOwner: undefined as never }],
+  // Its offboarding may be asked for, and not claimed yet.
+  ACTIVE: [
+    { ...wasActive, leaseOwner: undefined as never },
+    aHeldTenant({ status: 'ACTIVE', leaseOwner: undefined as never, holdUntil: undefined as never }),
+  ],
   OFFBOARDING: [aHeldTenant(approved)],
   // Its purge may have started or not.
   OFFBOARDING_FAILED: [aHeldTenant(approved), aPurgedTenant({ evidence })],

@@ -1,6 +1,13 @@
+import {
+  CognitoIdentityProviderClient,
+  DeleteGroupCommand,
+  ListUsersInGroupCommand,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { DescribeKeyCommand, GetKeyPolicyCommand, KMSClient, PutKeyPolicyCommand } from '@aws-sdk/client-kms';
+import { DeleteIndexCommand, GetIndexCommand, OpenSearchClient } from '@aws-sdk/client-opensearch';
 import { takeInventory } from '../../sandbox/inventory';
 import { invokeFrontDoor, offboard, onboard, onboardToTheEnd, reinstate, toTheEnd } from '../../sandbox/requests';
-import { auditLogGroupName, isAuditRecordKey } from '../../tasks/shared/names';
+import { auditLogGroupName, groupName, isAuditRecordKey, keyAlias, vectorIndexName } from '../../tasks/shared/names';
 import {
   APP,
   aRequest,
@@ -443,6 +450,61 @@ describe('an offboarding that is cancelled during its hold', () => {
 
     expect(await toTheEnd(app(), executionArn)).toMatchObject({ status: 'SUCCEEDED' });
     expect((await stateOf(app(), 'beta')).status).toBe('OFFBOARDED');
+  });
+
+  it('comes back whole when an update, or somebody, has changed or removed what is its own meanwhile', async () => {
+    await anActiveTenant(app(), 'gamma');
+    // The index is made anew, without its vectors.
+    const data = async () => ({ ...JSON.parse(await dataOf(app(), 'gamma')), index: undefined });
+    const before = await data();
+    await startOffboarding(app(), 'gamma');
+    const { clientConfig } = app();
+    const kms = new KMSClient(clientConfig);
+    const cognito = new CognitoIdentityProviderClient(clientConfig);
+    const opensearch = new OpenSearchClient(clientConfig);
+    const Policy = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: { AWS: '*' }, Action: 'kms:*', Resource: '*' }],
+    });
+    const KeyId = (await kms.send(new DescribeKeyCommand({ KeyId: keyAlias(APP, 'gamma') }))).KeyMetadata?.Arn;
+    await kms.send(new PutKeyPolicyCommand({ KeyId, Policy }));
+    const index = { DomainName: app().output('VectorDomainName'), IndexName: vectorIndexName('gamma') };
+    await opensearch.send(new DeleteIndexCommand(index));
+    const group = { UserPoolId: app().output('UserPoolId'), GroupName: groupName('gamma') };
+    await cognito.send(new DeleteGroupCommand(group));
+
+    const { executionArn } = await reinstate(app(), { tenantId: 'gamma', requestId: 'stay', reason: 'renewed' });
+
+    expect(await toTheEnd(app(), executionArn)).toMatchObject({ status: 'SUCCEEDED' });
+    expect((await kms.send(new GetKeyPolicyCommand({ KeyId }))).Policy).not.toContain('kms:*');
+    expect(await opensearch.send(new GetIndexCommand(index))).toHaveProperty('IndexSchema');
+    expect((await cognito.send(new ListUsersInGroupCommand(group))).Users).toHaveLength(1);
+    expect(enabledUsers(app(), 'gamma')).toHaveLength(1);
+    expect(await data()).toEqual(before);
+  });
+
+  it('is withdrawn while no execution has claimed it', async () => {
+    await anActiveTenant(app(), 'delta');
+    // The first try and both retries.
+    for (let n = 0; n < 3; n += 1)
+      app().functions.failNext(functionName('claim-offboarding'), 'crash before the handler');
+    const { executionArn: failed } = await offboard(app(), {
+      tenantId: 'delta',
+      requestId: 'leave-1',
+      reason: 'contract ended',
+      holdSeconds: 10 * DAY,
+    });
+    expect(await toTheEnd(app(), failed)).toMatchObject({ status: 'FAILED' });
+    expect(await stateOf(app(), 'delta')).toMatchObject({ status: 'ACTIVE', offboarding: { requestId: 'leave-1' } });
+
+    const { executionArn } = await reinstate(app(), { tenantId: 'delta', requestId: 'stay', reason: 'renewed' });
+
+    expect(await toTheEnd(app(), executionArn)).toMatchObject({ status: 'SUCCEEDED' });
+    const { offboarding, status } = await stateOf(app(), 'delta');
+    expect({ offboarding, status }).toEqual({ offboarding: undefined, status: 'ACTIVE' });
+    app().machines.redrive(failed);
+    expect(await toTheEnd(app(), failed)).toMatchObject({ status: 'FAILED', error: 'PurgeNotAllowedError' });
+    expect((await stateOf(app(), 'delta')).status).toBe('ACTIVE');
   });
 
   it('cannot be cancelled once the purge has started', async () => {

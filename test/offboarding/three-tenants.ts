@@ -78,10 +78,10 @@ const PURGING = [
 ];
 const REINSTATING = [
   claimReinstatement,
-  restoreEncryptionKey,
-  restoreUsers,
+  ...RESOURCES.map(({ provision }) => provision),
   verifyTenant,
   verifyIsolation,
+  restoreUsers,
   activateTenant,
 ];
 

@@ -9,7 +9,13 @@ import {
   type TaskContract,
   TaskInput,
 } from '../../../tasks/shared/contract';
-import { ONBOARDING_STATUSES, PURGE_STATUSES, RETIRED_STATUSES, STATUSES } from '../../../tasks/shared/tenant';
+import {
+  ONBOARDING_STATUSES,
+  PROVISION_STATUSES,
+  PURGE_STATUSES,
+  RETIRED_STATUSES,
+  STATUSES,
+} from '../../../tasks/shared/tenant';
 import {
   ACCOUNT,
   APP,
@@ -89,10 +95,10 @@ describe('the list of resources', () => {
     }
   });
 
-  it('writes each type’s ledger by its own task, behind the onboarding fence', () => {
+  it('writes each type’s ledger by its own task, behind the fence of those that may make it', () => {
     for (const { type, provision } of TENANT_RESOURCES) {
       expect(provision.resource).toBe(type);
-      expect(provision.fence).toEqual(ONBOARDING_STATUSES);
+      expect(provision.fence).toEqual(PROVISION_STATUSES);
     }
   });
 
@@ -118,7 +124,7 @@ describe('the teardown', () => {
   });
 
   it('lets nothing of a tenant be made in a status in which it may be destroyed', () => {
-    expect(PURGE_STATUSES.filter((status) => ONBOARDING_STATUSES.includes(status))).toEqual([]);
+    expect(PURGE_STATUSES.filter((status) => PROVISION_STATUSES.includes(status))).toEqual([]);
   });
 
   it('marks every verb that destroys', () => {
