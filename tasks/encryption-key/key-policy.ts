@@ -10,6 +10,7 @@ const ADMINISTRATION = [
   'kms:DisableKey',
   'kms:EnableKey',
   'kms:EnableKeyRotation',
+  'kms:GetKeyLastUsage',
   'kms:GetKeyPolicy',
   'kms:GetKeyRotationStatus',
   'kms:ListGrants',

@@ -1,4 +1,9 @@
-import { GetKeyLastUsageCommand, ListAliasesCommand, paginateListAliases } from '@aws-sdk/client-kms';
+import {
+  GetKeyLastUsageCommand,
+  type GetKeyLastUsageCommandOutput,
+  ListAliasesCommand,
+  paginateListAliases,
+} from '@aws-sdk/client-kms';
 import { isNamed } from '../shared/aws-errors';
 import { describeExecution } from '../shared/executions';
 import { after } from '../shared/holdings';
@@ -118,9 +123,21 @@ const isRunning = async ({ state }: TenantRecord): Promise<boolean> =>
 
 /** Why the key's use, past or unknown, forbids to retire it. KMS knows of uses since it began to track them [GetKeyLastUsage]. */
 async function use(KeyId: string): Promise<string | undefined> {
-  const { KeyLastUsage, KeyCreationDate, TrackingStartDate } = await kms.send(new GetKeyLastUsageCommand({ KeyId }));
+  const usage = await lastUsage(KeyId);
+  if (usage === undefined) return 'its policy does not let KMS say whether it was used';
+  const { KeyLastUsage, KeyCreationDate, TrackingStartDate } = usage;
   if (KeyLastUsage?.Timestamp !== undefined) return `it was used at ${KeyLastUsage.Timestamp.toISOString()}`;
   const tracked =
     KeyCreationDate !== undefined && TrackingStartDate !== undefined && KeyCreationDate >= TrackingStartDate;
   return tracked ? undefined : 'KMS does not know whether it was used';
+}
+
+/** Undefined where the key's own policy, which decides, says no: an orphan's policy is never brought up to date. */
+async function lastUsage(KeyId: string): Promise<GetKeyLastUsageCommandOutput | undefined> {
+  try {
+    return await kms.send(new GetKeyLastUsageCommand({ KeyId }));
+  } catch (error) {
+    if (isNamed(error, 'AccessDeniedException')) return undefined;
+    throw error;
+  }
 }

@@ -7,7 +7,14 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { BatchWriteCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { onboardToTheEnd } from '../../sandbox/requests';
 import type { Sandbox } from '../../sandbox/sandbox';
-import { ATTEMPT_TAG, auditLogGroupName, MANAGED_BY_TAG, partitionKey, TENANT_TAG } from '../../tasks/shared/names';
+import {
+  ATTEMPT_TAG,
+  auditLogGroupName,
+  keyAlias,
+  MANAGED_BY_TAG,
+  partitionKey,
+  TENANT_TAG,
+} from '../../tasks/shared/names';
 import type { Tier } from '../../tasks/shared/tenant';
 import {
   APP,
@@ -44,8 +51,9 @@ const keyTags = (tenantId: string, attemptId = 'onboard--x--y.1') =>
     ([TagKey, TagValue]) => ({ TagKey, TagValue }),
   );
 
-const aKey = async ({ kms }: Clients, tenantId: string): Promise<string> =>
-  (await kms.send(new CreateKeyCommand({ Tags: keyTags(tenantId) }))).KeyMetadata?.Arn ?? '';
+/** @param Policy of the key. @default KMS's own, which lets everybody with the IAM permission do everything */
+const aKey = async ({ kms }: Clients, tenantId: string, Policy?: string): Promise<string> =>
+  (await kms.send(new CreateKeyCommand({ Tags: keyTags(tenantId), Policy }))).KeyMetadata?.Arn ?? '';
 
 const setState = ({ dynamodb }: Clients, sandbox: Sandbox, tenantId: string, name: string, value: string) =>
   dynamodb.send(
@@ -151,7 +159,9 @@ describe('the examination of the account', () => {
     const clients = clientsOf(app());
     await onboarded(app(), 'owner');
     await onboarded(app(), 'second', 'premium');
-    const orphan = await aKey(clients, 'owner');
+    const { policy } = app().services.kms.describe(keyAlias(APP, 'owner'));
+    const orphan = await aKey(clients, 'owner', policy);
+    const hiding = await aKey(clients, 'owner', policy.replace(/"kms:GetKeyLastUsage",/, ''));
     const ofNobody = await aKey(clients, 'nobody');
     const used = await aKey(clients, 'nobody');
     await clients.kms.send(new EncryptCommand({ KeyId: used, Plaintext: Buffer.from('x') }));
@@ -199,12 +209,15 @@ describe('the examination of the account', () => {
       'extra user-group → none',
       'mis-configured capacity → none',
       'orphaned encryption-key → none',
+      'orphaned encryption-key → none',
       'orphaned encryption-key → retire-key',
       'orphaned encryption-key → retire-key',
     ]);
     const orphans = report.account.filter(({ kind }) => kind === 'orphaned');
-    expect(orphans.map(({ physicalId }) => physicalId).sort()).toEqual([orphan, ofNobody, used].sort());
-    expect(orphans.find(({ physicalId }) => physicalId === used)?.message).toContain('it was used at');
+    expect(orphans.map(({ physicalId }) => physicalId).sort()).toEqual([orphan, hiding, ofNobody, used].sort());
+    const messageOf = (keyArn: string) => orphans.find(({ physicalId }) => physicalId === keyArn)?.message;
+    expect(messageOf(used)).toContain('it was used at');
+    expect(messageOf(hiding)).toContain('its policy does not let KMS say whether it was used');
     expect(JSON.stringify(report)).not.toContain(fresh);
     const capacity = report.account.find(({ resource }) => resource === 'capacity');
     expect(capacity?.message).toBe(
@@ -225,9 +238,9 @@ describe('the examination of the account', () => {
     await examined(app(), 'owner');
 
     expect(gauges()).toHaveLength(before.length);
-    expect(before).toContainEqual(expect.objectContaining({ kind: 'orphaned', DoctorFindings: 3 }));
+    expect(before).toContainEqual(expect.objectContaining({ kind: 'orphaned', DoctorFindings: 4 }));
     expect(before).toContainEqual(expect.objectContaining({ kind: 'stuck', DoctorFindings: 0 }));
-    expect(before).toContainEqual(expect.objectContaining({ OrphanedKeys: 3 }));
+    expect(before).toContainEqual(expect.objectContaining({ OrphanedKeys: 4 }));
   });
 });
 

@@ -1,4 +1,4 @@
-import { KMSClient, ListResourceTagsCommand } from '@aws-sdk/client-kms';
+import { GetKeyLastUsageCommand, KMSClient, ListResourceTagsCommand } from '@aws-sdk/client-kms';
 import { DescribeExecutionCommand, SFNClient } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -76,6 +76,16 @@ describe('a key that no tenant has', () => {
     ],
   ])('is reported and left alone when it %s', async (_, changes, kept) => {
     expect(await examine(anOrphanedKey(changes))).toMatchObject({ keyArn: ORPHAN, kept });
+  });
+
+  it('is reported and left alone when its policy hides its last use', async () => {
+    serve(anOrphanedKey());
+    kms.on(GetKeyLastUsageCommand).rejects(anAwsError('AccessDeniedException'));
+
+    expect(await examineKey(ORPHAN, search())).toMatchObject({
+      keyArn: ORPHAN,
+      kept: 'its policy does not let KMS say whether it was used',
+    });
   });
 
   it('is left alone while a legal hold of its tenant stands', async () => {
