@@ -6,6 +6,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import { reconcileArchive } from '../../tasks/audit-archive/contract';
+import type { FindingKind } from '../../tasks/doctor/finding';
 import { observeEstate } from '../../tasks/estate/contract';
 import { REDRIVE_WARNING_DAYS } from '../../tasks/estate/observation';
 import { TENANT_RESOURCES } from '../../tasks/resources';
@@ -189,6 +190,17 @@ export const ALARMS: readonly AlarmDefinition[] = [
     below: true,
     periods: { bad: 2, of: 2 },
     silence: 'bad',
+  },
+  {
+    name: 'unexamined-tenant',
+    meaning: 'The daily examination went through, and could not examine a tenant, or any of them.',
+    metric: (sources) =>
+      gauge(sources, METRICS.doctorFindings, {
+        dimensions: { kind: 'unexamined' satisfies FindingKind },
+        period: DAILY,
+      }),
+    threshold: 1,
+    silence: 'unchanged',
   },
   ...DEAD_LETTER_QUEUES.map(
     ({ name, meaning }): AlarmDefinition => ({

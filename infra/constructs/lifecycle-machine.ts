@@ -52,13 +52,16 @@ export class LifecycleMachine extends Construct {
       retention: config.operationalLogDays as number as RetentionDays,
       removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
+    const machineArn = `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
     const { role } = new LeastPrivilegeRole(this, 'Execution', {
       roleName: name,
       description: `State machine ${name}`,
       assumedBy: new ServicePrincipal('states.amazonaws.com', {
         conditions: {
           StringEquals: { 'aws:SourceAccount': account },
-          ArnLike: { 'aws:SourceArn': `arn:${partition}:states:${region}:${account}:stateMachine:${name}` },
+          // The children of a Map Run belong to the machine's ARN with the map's label behind it [API_StartExecution]; that
+          // they assume the role under the plain one is documented nowhere.
+          ArnLike: { 'aws:SourceArn': [machineArn, `${machineArn}/*`] },
         },
       }),
       permissions: [

@@ -2,7 +2,7 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { CONTRACTS } from '../../infra/contracts';
 import { BASE_ENVIRONMENT } from '../../tasks/shared/contract';
 import { functionsOf, synthesizedDefinition } from '../state-machines/definition';
-import { aStage, everyStage, listed, propertiesOf, roleStatements } from './a-stage';
+import { aStage, everyStage, listed, propertiesOf, roleStatements, type Statement } from './a-stage';
 
 describe('every task function', () => {
   const functions = propertiesOf(aStage('prod'), 'AWS::Lambda::Function');
@@ -217,6 +217,16 @@ describe('the machine that examines all tenants', () => {
     expect(states).toHaveLength(4);
     expect(states.every((granted) => granted.includes(NAME))).toBe(true);
     expect(propertiesOf(aStage('prod'), 'AWS::IAM::Policy')).toEqual([]);
+  });
+
+  it('has a role that it may assume for those children too, and no other machine may', () => {
+    const roles = propertiesOf(aStage('prod'), 'AWS::IAM::Role').filter(([, { RoleName }]) => RoleName === NAME);
+    const sources = roles.flatMap(([, properties]) => {
+      const { Statement } = properties['AssumeRolePolicyDocument'] as { Statement: readonly Required<Statement>[] };
+      return Statement.flatMap(({ Condition }) => listed(Condition['ArnLike']?.['aws:SourceArn']));
+    });
+
+    expect(sources.map((arn) => JSON.stringify(arn).replace(/.*:(.*?)".*/, '$1'))).toEqual([NAME, `${NAME}/*`]);
   });
 
   it('changes no resource of any tenant: what its functions write are reports', () => {
