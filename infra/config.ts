@@ -46,7 +46,7 @@ export interface HoldConfig {
 /** Everything that differs between stages. */
 export interface StageConfig {
   readonly app: App;
-  /** True: nothing stateful goes with the stack. The audit bucket stays in any case. */
+  /** True: nothing stateful goes with the stack. The audit bucket, its key and its access logs stay in any case. */
   readonly retain: boolean;
   /** Deletion protection of tables, user pool, tenant audit logs, and termination protection of the stacks. */
   readonly deletionProtection: boolean;

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, Validations } from 'aws-cdk-lib';
 import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { SqsQueue } from 'aws-cdk-lib/aws-events-targets';
 import { EventSourceMapping, type Function as Lambda } from 'aws-cdk-lib/aws-lambda';
@@ -10,6 +10,7 @@ import {
 } from '../../tasks/audit-archive/contract';
 import { archiveDeadLetterQueueName, archiveQueueName, archiveRuleName } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
+import { removalPolicyOfNamed } from './removal';
 import { ScheduledTask } from './scheduled-task';
 
 export interface AuditArchiveProps {
@@ -48,7 +49,7 @@ export class AuditArchive extends Construct {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
-      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOfNamed(config),
     } satisfies QueueProps;
     this.deadLetterQueue = new Queue(this, 'Failed', {
       ...common,

@@ -13,6 +13,7 @@ import {
 import { Construct } from 'constructs';
 import { AUDIT_ROOT, chainPrefix, UNASSIGNED_AUDIT_ROOT } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
+import { removalPolicy } from './removal';
 
 /** What holds for every bucket: private, TLS 1.2, versioned, no ACLs. */
 const PRIVATE = {
@@ -31,7 +32,10 @@ export interface BucketConstructProps {
   readonly accessLogs: IBucket;
 }
 
-/** Server access logs of the other buckets. S3 delivers them only to a bucket with S3-managed encryption. */
+/**
+ * Server access logs of the other buckets. S3 delivers them only to a bucket with S3-managed encryption. It stays in every
+ * stage: the audit bucket, which stays, goes on logging to it, and CloudFormation cannot delete a bucket that holds objects.
+ */
 export class AccessLogBucket extends Construct {
   readonly bucket: IBucket;
 
@@ -40,7 +44,7 @@ export class AccessLogBucket extends Construct {
     this.bucket = new Bucket(this, 'Bucket', {
       ...PRIVATE,
       encryption: BucketEncryption.S3_MANAGED,
-      removalPolicy: removal(config),
+      removalPolicy: RemovalPolicy.RETAIN,
       lifecycleRules: [
         FORGOTTEN_UPLOADS,
         {
@@ -72,7 +76,7 @@ export class DataBucket extends Construct {
       serverAccessLogsBucket: accessLogs,
       serverAccessLogsPrefix: 'data/',
       lifecycleRules: [FORGOTTEN_UPLOADS],
-      removalPolicy: removal(config),
+      removalPolicy: removalPolicy(config),
     });
   }
 }
@@ -132,5 +136,3 @@ export class AuditBucket extends Construct {
     );
   }
 }
-
-const removal = ({ retain }: StageConfig): RemovalPolicy => (retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY);

@@ -1,4 +1,4 @@
-import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { type Duration, Stack } from 'aws-cdk-lib';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -15,6 +15,7 @@ import type { Permission } from '../../tasks/shared/contract';
 import { stateMachineLogGroupName } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 import { LeastPrivilegeRole, TRACING } from './least-privilege-role';
+import { removalPolicyOfNamed } from './removal';
 
 export interface LifecycleMachineProps {
   readonly config: StageConfig;
@@ -50,7 +51,7 @@ export class LifecycleMachine extends Construct {
     const logGroup = new LogGroup(this, 'Logs', {
       logGroupName: stateMachineLogGroupName(name),
       retention: config.operationalLogDays as number as RetentionDays,
-      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOfNamed(config),
     });
     const machineArn = `arn:${partition}:states:${region}:${account}:stateMachine:${name}`;
     const { role } = new LeastPrivilegeRole(this, 'Execution', {
@@ -82,7 +83,7 @@ export class LifecycleMachine extends Construct {
       tracingEnabled: true,
       // Execution data are ids only, by design.
       logs: { destination: logGroup, level: LogLevel.ALL, includeExecutionData: true },
-      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOfNamed(config),
     });
     // What CDK would grant for a Map Run on its own; the role has it from `permissions`.
     this.stateMachine.node.tryRemoveChild('DistributedMapPolicy');

@@ -1,9 +1,10 @@
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration, Stack } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { appId } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
+import { removalPolicy } from './removal';
 
 export interface PlatformKeyProps {
   readonly config: StageConfig;
@@ -39,7 +40,7 @@ export class PlatformKey extends Construct {
       alias: `alias/${appId(config.app)}/platform/${purpose}`,
       description: `${appId(config.app)}: ${purpose} of all tenants`,
       enableKeyRotation: true,
-      removalPolicy: retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicy({ retain }),
       pendingWindow: Duration.days(config.keyDeletionDays),
     });
     this.key.addToResourcePolicy(

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Validations } from 'aws-cdk-lib';
 import {
   AttributeType,
   BillingMode,
@@ -11,6 +11,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { BY_STATUS, BY_TENANT_INDEX } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
+import { removalPolicy } from './removal';
 
 export interface TableProps {
   readonly config: StageConfig;
@@ -83,7 +84,7 @@ function keyedTable(
     encryptionKey,
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: config.pointInTimeRecovery },
     deletionProtection: config.deletionProtection,
-    removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    removalPolicy: removalPolicy(config),
   });
   if (!config.pointInTimeRecovery) {
     Validations.of(table).acknowledge({

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   Architecture,
@@ -17,6 +17,7 @@ import { taskFunctionName, taskRoleName } from '../../tasks/shared/names';
 import type { StageConfig } from '../config';
 import { LeastPrivilegeRole, TRACING } from './least-privilege-role';
 import { metricsNamespace } from './metrics';
+import { removalPolicyOfNamed } from './removal';
 import { BUNDLES } from './task-bundle';
 
 export interface TaskFunctionProps {
@@ -39,7 +40,7 @@ export class TaskFunction extends Construct {
     const logGroup = new LogGroup(this, 'Logs', {
       logGroupName: `/aws/lambda/${functionName}`,
       retention: config.operationalLogDays as number as RetentionDays,
-      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOfNamed(config),
     });
     // Without CreateLogGroup: a group that is made again by the function would have no retention.
     const logging: Permission = {

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Duration, Stack, Validations } from 'aws-cdk-lib';
 import {
   AccountRecovery,
   CfnManagedLoginBranding,
@@ -20,6 +20,7 @@ import { Construct } from 'constructs';
 import { appId, TENANT_ATTRIBUTE } from '../../tasks/shared/names';
 import { SESSION_SECONDS } from '../../tasks/tenant-claim/contract';
 import type { StageConfig } from '../config';
+import { removalPolicy } from './removal';
 
 const TENANT_ATTRIBUTE_NAME = TENANT_ATTRIBUTE.replace('custom:', '');
 
@@ -57,7 +58,7 @@ export class UserDirectory extends Construct {
       featurePlan: FeaturePlan.PLUS,
       standardThreatProtectionMode: StandardThreatProtectionMode.FULL_FUNCTION,
       deletionProtection: config.deletionProtection,
-      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicy(config),
     });
     if (config.mfa !== 'REQUIRED') {
       Validations.of(this.userPool).acknowledge({

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { Stack, Validations } from 'aws-cdk-lib';
 import {
   AccountRootPrincipal,
   AnyPrincipal,
@@ -13,6 +13,7 @@ import { CfnDomain } from 'aws-cdk-lib/aws-opensearchservice';
 import { Construct } from 'constructs';
 import { vectorIndexName } from '../../tasks/shared/names';
 import { type StageConfig, vectorDomainName } from '../config';
+import { removalPolicyOfNamed } from './removal';
 
 export interface VectorDomainProps {
   readonly config: StageConfig;
@@ -51,7 +52,7 @@ export class VectorDomain extends Construct {
       logGroup: new LogGroup(this, `${kind}`, {
         logGroupName: `/aws/opensearch/${domainName}/${name}`,
         retention: config.operationalLogDays as number as RetentionDays,
-        removalPolicy: removal(config),
+        removalPolicy: removalPolicyOfNamed(config),
       }),
     }));
     const logPolicy = new ResourcePolicy(this, 'LogPolicy', {
@@ -96,7 +97,7 @@ export class VectorDomain extends Construct {
       offPeakWindowOptions: { enabled: true },
       softwareUpdateOptions: { autoSoftwareUpdateEnabled: true },
     });
-    this.domain.applyRemovalPolicy(removal(config));
+    this.domain.applyRemovalPolicy(removalPolicyOfNamed(config));
     // A new engine version upgrades the domain instead of making another one without the data.
     this.domain.cfnOptions.updatePolicy = { enableVersionUpgrade: true };
     this.domain.node.addDependency(logPolicy);
@@ -163,5 +164,3 @@ function acknowledge(domain: CfnDomain, { vectorDomain }: StageConfig): void {
     });
   }
 }
-
-const removal = ({ retain }: StageConfig): RemovalPolicy => (retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY);

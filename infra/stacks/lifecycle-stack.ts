@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import { Schedule } from 'aws-cdk-lib/aws-events';
 import type { Function as Lambda } from 'aws-cdk-lib/aws-lambda';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
@@ -22,6 +22,7 @@ import { Examination } from '../constructs/examination';
 import { LifecycleMachine, type LifecycleMachineProps } from '../constructs/lifecycle-machine';
 import type { MetricSources } from '../constructs/metrics';
 import { OutcomeRecording } from '../constructs/outcome-recording';
+import { removalPolicyOfNamed } from '../constructs/removal';
 import { SavedQueries } from '../constructs/saved-queries';
 import { ScheduledTask } from '../constructs/scheduled-task';
 import { bundleTasks } from '../constructs/task-bundle';
@@ -57,7 +58,7 @@ export class LifecycleStack extends Stack {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
-      removalPolicy: config.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+      removalPolicy: removalPolicyOfNamed(config),
     });
 
     if (config.bundle) bundleTasks(CONTRACTS);

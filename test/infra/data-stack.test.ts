@@ -1,5 +1,5 @@
 import { Match } from 'aws-cdk-lib/assertions';
-import { aStage, everyStage, listed, propertiesOf, roleStatements, type Statement } from './a-stage';
+import { aStage, everyStage, listed, propertiesOf, type Resource, roleStatements, type Statement } from './a-stage';
 
 const STATEFUL = [
   'AWS::DynamoDB::Table',
@@ -10,22 +10,56 @@ const STATEFUL = [
   'AWS::Logs::LogGroup',
 ];
 
+/** Properties that hold a name which is unique in account and Region. */
+const NAMES: Readonly<Record<string, string>> = {
+  'AWS::Logs::LogGroup': 'LogGroupName',
+  'AWS::OpenSearchService::Domain': 'DomainName',
+  'AWS::SQS::Queue': 'QueueName',
+  'AWS::StepFunctions::StateMachine': 'StateMachineName',
+};
+
 const statefulOf = (stage: 'dev' | 'staging' | 'prod') =>
   Object.entries(aStage(stage).resources).filter(([, { Type }]) => STATEFUL.includes(Type));
 
 describe('the data stack', () => {
   it.each(['staging', 'prod'] as const)('retains everything stateful in %s', (stage) => {
     const lost = statefulOf(stage).filter(
-      ([, { DeletionPolicy, UpdateReplacePolicy }]) => DeletionPolicy !== 'Retain' || UpdateReplacePolicy !== 'Retain',
+      ([, { DeletionPolicy, UpdateReplacePolicy }]) =>
+        !/^Retain(ExceptOnCreate)?$/.test(DeletionPolicy ?? '') || UpdateReplacePolicy !== 'Retain',
     );
 
     expect(lost.map(([id]) => id)).toEqual([]);
   });
 
-  it('retains the audit trail and its key even in dev, and nothing else', () => {
+  it.each(['staging', 'prod'] as const)(
+    'leaves no name of ours taken by a first deployment of %s that failed',
+    (stage) => {
+      const isRetained = ([, { DeletionPolicy }]: [string, Resource]) => DeletionPolicy?.startsWith('Retain');
+      const hasName = ([, { Type, Properties }]: [string, Resource]) =>
+        NAMES[Type] !== undefined && NAMES[Type] in Properties;
+      const retained = Object.entries(aStage(stage).resources).filter(isRetained);
+      const policies = (resources: readonly [string, Resource][]) =>
+        new Set(resources.map(([, { Type, DeletionPolicy }]) => `${Type} ${DeletionPolicy}`));
+
+      expect(policies(retained.filter(hasName))).toEqual(
+        new Set(Object.keys(NAMES).map((type) => `${type} RetainExceptOnCreate`)),
+      );
+      expect(policies(retained.filter((resource) => !hasName(resource)))).toEqual(
+        new Set(
+          ['DynamoDB::Table', 'S3::Bucket', 'KMS::Key', 'Cognito::UserPool'].map((type) => `AWS::${type} Retain`),
+        ),
+      );
+    },
+  );
+
+  it('retains the audit trail, its key and its access logs even in dev, and nothing else', () => {
     const kept = statefulOf('dev').filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain');
 
-    expect(kept.map(([id]) => id.replace(/[0-9A-F]{8}$/, '')).sort()).toEqual(['AuditBucket', 'AuditKey']);
+    expect(kept.map(([id]) => id.replace(/[0-9A-F]{8}$/, '')).sort()).toEqual([
+      'AccessLogsBucket',
+      'AuditBucket',
+      'AuditKey',
+    ]);
   });
 
   it.each(['staging', 'prod'] as const)('protects tables and user pool against deletion in %s', (stage) => {
