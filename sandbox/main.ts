@@ -10,10 +10,17 @@ const DEFAULT_PORT = 4599;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { port: { type: 'string' }, 'call-log': { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      port: { type: 'string' },
+      'call-log': { type: 'string' },
+      'allow-host': { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help === true) {
-    console.log('npm start -- [--port N] [--call-log FILE]\n\nRuns the synthesized app on this machine until Ctrl-C.');
+    console.log(
+      'npm start -- [--port N] [--call-log FILE] [--allow-host NAME]…\n\nRuns the synthesized app on this machine until Ctrl-C.',
+    );
     return;
   }
   const port = Number(values.port ?? DEFAULT_PORT);
@@ -22,13 +29,13 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const callLogFile = values['call-log'];
+  const { 'call-log': callLogFile, 'allow-host': hostNames } = values;
   let sandbox: Sandbox;
   try {
     await assertFree(port);
     console.log('Synthesizing the app …');
     const assembly = await synthesize();
-    sandbox = await Sandbox.start({ assembly, port, ...(callLogFile !== undefined && { callLogFile }) });
+    sandbox = await Sandbox.start({ assembly, port, hostNames, ...(callLogFile !== undefined && { callLogFile }) });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     console.error(`Port ${port} is in use: a sandbox may be running already. Stop it, or choose another with --port.`);

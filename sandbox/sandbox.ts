@@ -24,6 +24,8 @@ export interface SandboxOptions {
   readonly assembly?: string;
   /** @default any free port */
   readonly port?: number;
+  /** Names beside those of the loopback address under which clients may call it. @default none */
+  readonly hostNames?: readonly string[];
   /** Draws retry jitter. @default Math.random */
   readonly random?: () => number;
   readonly quotas?: EstateQuotas;
@@ -60,7 +62,7 @@ export class Sandbox {
   readonly #openStreams = new Set<string>();
   #outputs: StackOutputs = {};
 
-  private constructor({ assembly = 'cdk.out', port, random, quotas, callLogFile }: SandboxOptions) {
+  private constructor({ assembly = 'cdk.out', port, hostNames, random, quotas, callLogFile }: SandboxOptions) {
     this.#assembly = assembly;
     const estate: Estate = { clock: this.clock, accountId: ACCOUNT, region: REGION };
     this.calls = new CallLog(this.clock, callLogFile === undefined ? {} : { file: callLogFile });
@@ -94,6 +96,7 @@ export class Sandbox {
     this.endpoint = new Endpoint({
       estate,
       ...(port !== undefined && { port }),
+      ...(hostNames && { hostNames }),
       calls: this.calls,
       faults: this.faults,
       callers: (accessKeyId) => sessions.callerOf(accessKeyId) ?? this.functions.callerOf(accessKeyId),

@@ -6,6 +6,7 @@ import { AccessDenied } from '../iam/denial';
 import { CallLog } from './call-log';
 import type { Control } from './control';
 import { FaultPlan, type FaultRule, injectedError } from './faults';
+import { isLocalRequest } from './local-request';
 import { type ParsedRequest, type Routed, Router } from './router';
 import { type Call, type Caller, type Estate, type Service, ServiceError } from './service';
 import { type Answer, restJsonFailure, signerOf, unchunk } from './wire';
@@ -25,12 +26,13 @@ export interface EndpointOptions {
   readonly isDead?: (caller: Caller) => boolean;
   /** Told when a 'crash' fault strikes: the caller's execution environment has to die. */
   readonly onCrash?: (call: Call) => void;
+  /** Names other than those of the loopback address under which clients may call it. @default none */
+  readonly hostNames?: readonly string[];
   /** Routes of the sandbox itself: POST /_sandbox/<name>. */
   readonly control?: Control;
 }
 
 const CONTROL_PREFIX = '/_sandbox/';
-const LOCAL_HOST = /^(127\.0\.0\.1|localhost)(:\d+)?$/;
 
 /** How a call ended when nothing was answered. */
 type Silence = 'reset' | 'crash' | 'hang';
@@ -101,6 +103,10 @@ export class Endpoint {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parsed = await parse(request);
     if (parsed === undefined) return;
+    if (!isLocalRequest(parsed.headers, this.#options.hostNames)) {
+      write(request, response, restJsonFailure(notLocal(parsed)));
+      return;
+    }
     if (parsed.rawPath.startsWith(CONTROL_PREFIX)) {
       write(request, response, await this.#control(parsed));
       return;
@@ -199,10 +205,7 @@ export class Endpoint {
   }
 
   async #control({ method, rawPath, headers, body }: ParsedRequest): Promise<Answer> {
-    // A web page that the developer visits must not be able to script the sandbox.
-    const isLocalJson =
-      headers['content-type']?.startsWith('application/json') && LOCAL_HOST.test(headers['host'] ?? '');
-    if (method !== 'POST' || !isLocalJson)
+    if (method !== 'POST' || !headers['content-type']?.startsWith('application/json'))
       return json(415, { message: 'Send a POST with content-type application/json' });
 
     const control = this.#options.control ?? {};
@@ -245,6 +248,13 @@ function splitOnce(text: string, separator: string): [string, string] | [string]
   const at = text.indexOf(separator);
   return at === -1 ? [text] : [text.slice(0, at), text.slice(at + separator.length)];
 }
+
+const notLocal = ({ headers }: ParsedRequest): ServiceError =>
+  new ServiceError(
+    'AccessDeniedException',
+    `The sandbox answers programs on this machine, not web pages, and not as ${headers['host']} unless it was started with --allow-host NAME.`,
+    403,
+  );
 
 function asServiceError(error: unknown, { service, operation }: Call): ServiceError {
   if (error instanceof ServiceError) return error;

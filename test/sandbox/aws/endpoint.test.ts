@@ -44,6 +44,7 @@ describe('Endpoint', () => {
         return call;
       },
       isDead: ({ accessKeyId }) => dead.has(accessKeyId),
+      hostNames: ['sandbox.test'],
       control: {
         echo: (body) => ({ echo: body }),
         fail: () => Promise.reject(new Error('no')),
@@ -139,7 +140,7 @@ describe('Endpoint', () => {
     expect(endpoint.calls.entries()).toMatchObject([{ operation: 'CreateKey', outcome: 'hang' }]);
   });
 
-  it('serves control routes to local JSON clients only', async () => {
+  it('serves control routes to JSON clients only', async () => {
     const post = (path: string, contentType = 'application/json', body = '{"a":1}') =>
       fetch(`${endpoint.url}/_sandbox/${path}`, { method: 'POST', headers: { 'content-type': contentType }, body });
 
@@ -149,6 +150,59 @@ describe('Endpoint', () => {
     expect((await post('constructor')).status).toBe(404);
     expect(await (await post('nothing')).json()).toEqual({
       message: 'No such route. There are: echo, fail, bells/list, bells/*',
+    });
+  });
+
+  describe('with a web page in the browser of whoever runs it', () => {
+    /** Like fetch, which would not let a Host or an Origin be chosen. */
+    const statusFor = (headers: Record<string, string>, path = '/_sandbox/echo') =>
+      new Promise((resolve, reject) => {
+        const sent = request(`${endpoint.url}${path}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers },
+        });
+        sent.on('response', (response) => resolve(response.resume().statusCode));
+        sent.on('error', reject);
+        sent.end('{}');
+      });
+
+    it.each([
+      ['whose name was made to lead here', { host: 'rebound.example:4599' }],
+      ['whose name only begins like one of this machine', { host: 'localhost.example' }],
+      ['of another origin', { origin: 'https://page.example' }],
+      ['of an origin that is not told', { origin: 'null' }],
+      ['that embeds a call as a picture', { 'sec-fetch-site': 'cross-site' }],
+    ])('answers no page %s, neither control routes nor calls', async (_, headers) => {
+      const target = { 'x-amz-target': 'TrentService.CreateKey' };
+
+      expect([await statusFor(headers), await statusFor({ ...headers, ...target }, '/')]).toEqual([403, 403]);
+      expect(endpoint.calls.entries()).toEqual([]);
+    });
+
+    it.each([
+      ['localhost', { host: 'localhost:4599' }],
+      ['a bucket’s name before it', { host: 'bucket.localhost:4599' }],
+      ['the IPv6 loopback address', { host: '[::1]:4599' }],
+      ['a name that was allowed', { host: 'sandbox.test:4599' }],
+      ['a local application', { origin: 'http://localhost:3000', 'sec-fetch-site': 'same-site' }],
+    ])('answers clients that call it by, or from, %s', async (_, headers) => {
+      expect(await statusFor(headers)).toBe(200);
+    });
+
+    it('tells a client that calls it by another name how to have it allowed', async () => {
+      const kms = new KMSClient(clientFor(endpoint));
+      kms.middlewareStack.add(
+        (next) => (args) => {
+          (args.request as { headers: Record<string, string> }).headers['host'] = 'host.docker.internal:4599';
+          return next(args);
+        },
+        { step: 'finalizeRequest', priority: 'low' },
+      );
+
+      await expect(kms.send(new ListKeysCommand({}))).rejects.toMatchObject({
+        name: 'AccessDeniedException',
+        message: expect.stringContaining('--allow-host'),
+      });
     });
   });
 
