@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
 /** Names under which this machine reaches itself; browsers resolve `localhost` and what ends in it to the loopback address. */
 const LOOPBACK = /^(127\.0\.0\.1|\[::1\]|(.+\.)?localhost)$/;
 
@@ -7,7 +9,7 @@ const LOOPBACK = /^(127\.0\.0\.1|\[::1\]|(.+\.)?localhost)$/;
  * name was made to lead here (DNS rebinding), by the Host. SDKs, the AWS CLI and curl send neither of the first two.
  * @param hostNames under which it may be called as well, for example of a container's way to its host
  */
-export function isLocalRequest(headers: Readonly<Record<string, string>>, hostNames: readonly string[] = []): boolean {
+export function isLocalRequest(headers: IncomingHttpHeaders, hostNames: readonly string[] = []): boolean {
   const isLocal = (url: string): boolean => {
     const hostname = URL.canParse(url) ? new URL(url).hostname : '';
     return LOOPBACK.test(hostname) || hostNames.includes(hostname);

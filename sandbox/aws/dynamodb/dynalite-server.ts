@@ -1,8 +1,16 @@
 import { once } from 'node:events';
-import { Agent, type IncomingMessage, request, type Server } from 'node:http';
+import {
+  Agent,
+  type IncomingMessage,
+  type RequestListener,
+  request,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import dynalite from 'dynalite';
+import { isLocalRequest } from '../local-request';
 import { ServiceError } from '../service';
 
 /** Any answer of DynamoDB, in its JSON form. */
@@ -16,13 +24,19 @@ const HEADERS = {
     'AWS4-HMAC-SHA256 Credential=sandbox/20200101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0',
 };
 
-/** A dynalite of our own: in memory, on a loopback port that nobody else is told. */
+/** A dynalite of our own: in memory, on a loopback port that nobody else is told, and where a web page that finds it is not answered. */
 export class DynaliteServer {
   readonly #agent = new Agent({ keepAlive: true });
   #server: Server | undefined;
 
   async start(): Promise<void> {
     const server = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+    // dynalite itself answers pages of every origin.
+    const answers = server.listeners('request') as RequestListener[];
+    server.removeAllListeners('request').on('request', (received: IncomingMessage, response: ServerResponse) => {
+      if (isLocalRequest(received.headers)) for (const answer of answers) answer(received, response);
+      else received.destroy();
+    });
     // An idle connection closed by the server just as we send would look like a failure of DynamoDB.
     server.keepAliveTimeout = 0;
     server.listen(0, '127.0.0.1');
@@ -42,6 +56,12 @@ export class DynaliteServer {
     await closed;
   }
 
+  get port(): number {
+    const address = this.#server?.address() as AddressInfo | null | undefined;
+    if (!address) throw new Error('DynamoDB is not running: call start() first');
+    return address.port;
+  }
+
   async call(operation: string, input: unknown): Promise<DynamoDbAnswer> {
     const response = await this.#post(operation, JSON.stringify(input));
     const body = await text(response);
@@ -50,11 +70,9 @@ export class DynaliteServer {
   }
 
   async #post(operation: string, body: string): Promise<IncomingMessage> {
-    const address = this.#server?.address() as AddressInfo | null | undefined;
-    if (!address) throw new Error('DynamoDB is not running: call start() first');
     const call = request({
       host: '127.0.0.1',
-      port: address.port,
+      port: this.port,
       method: 'POST',
       agent: this.#agent,
       headers: {

@@ -18,6 +18,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { createDynamoDb, type DynamoDb } from '../../../sandbox/aws/dynamodb';
+import { DynaliteServer } from '../../../sandbox/aws/dynamodb/dynalite-server';
 import { anEstate, type Served, serve } from './serve';
 
 const TableName = 'registry';
@@ -196,5 +197,18 @@ describe('DynamoDB in the sandbox', () => {
     const get = new GetCommand({ TableName: 'missing', Key: { pk: 'a', sk: 'b' } });
 
     await expect(documents.send(get)).rejects.toMatchObject({ name: 'ResourceNotFoundException' });
+  });
+});
+
+describe('the server behind DynamoDB', () => {
+  const server = new DynaliteServer();
+  beforeAll(() => server.start());
+  afterAll(() => server.stop());
+
+  it('answers no web page that finds its port', async () => {
+    const get = (headers: Record<string, string>) => fetch(`http://127.0.0.1:${server.port}/`, { headers });
+
+    expect((await get({})).status).toBe(200);
+    await expect(get({ origin: 'https://page.example' })).rejects.toThrow('fetch failed');
   });
 });
