@@ -65,9 +65,13 @@ export function errorLines({ name, message, problems, nextAction }: ErrorReport,
   const { bold, red, dim } = colors;
   const next = `  ${dim('next:')} ${printable(nextAction)}`;
   if (problems === undefined || problems.length === 0) {
-    return [`${red('✗')} ${bold(red(name))}: ${printable(message)}`, next];
+    return [`${red('✗')} ${bold(red(printable(name)))}: ${printable(message)}`, next];
   }
-  return [`${red('✗')} ${bold(red(name))}:`, ...problems.map((problem) => `  - ${printable(problem)}`), next];
+  return [
+    `${red('✗')} ${bold(red(printable(name)))}:`,
+    ...problems.map((problem) => `  - ${printable(problem)}`),
+    next,
+  ];
 }
 
 /** Text from elsewhere, on one line and unable to steer the terminal. */

@@ -8,7 +8,7 @@ import { check, defineCommand, type Parsed, type Scope, tenantCommand, withProbl
 import { reportOf, UnknownOutcomeError } from '../errors';
 import { EXIT, type ExitCode } from '../exit-code';
 import { knownState } from '../known-tenant';
-import { type Colors, table } from '../output';
+import { type Colors, printable, table } from '../output';
 import { principalOf } from '../principal';
 import { type Ending, watchExecution } from '../progress';
 import type { Target } from '../target';
@@ -57,7 +57,7 @@ export const doctor = defineCommand<Input>({
     if (left === undefined) return EXIT.interrupted;
     const { colors } = scope.output;
     scope.output.result({ ...left, repairs }, [
-      ...repairs.map((done) => doneLine(done, colors)),
+      ...repairs.map((done) => repairLine(done, colors)),
       ...reportLines(left, colors),
     ]);
     return exitCodeOf(left);
@@ -151,7 +151,7 @@ async function carryOut(jobs: readonly Job[], target: Target, scope: Scope): Pro
     try {
       const outcome = await perform(job, requestedBy, target, scope);
       const done = { ...job, outcome, ok: true };
-      scope.output.note(doneLine(done, scope.output.colors));
+      scope.output.note(repairLine(done, scope.output.colors));
       return done;
     } catch (error) {
       // One tenant's trouble is not the others'.
@@ -260,5 +260,5 @@ function jobLines(jobs: readonly Job[], { tenantId }: { tenantId?: string }, { t
   ];
 }
 
-const doneLine = ({ repair, tenantId, keyArn, outcome, ok }: Done, colors: Colors): string =>
-  `${ok ? colors.green('✓') : colors.red('✗')} ${colors.bold(tenantId ?? keyArn ?? '')} ${repair}: ${outcome}`;
+export const repairLine = ({ repair, tenantId, keyArn, outcome, ok }: Done, colors: Colors): string =>
+  `${ok ? colors.green('✓') : colors.red('✗')} ${colors.bold(tenantId ?? keyArn ?? '')} ${repair}: ${printable(outcome)}`;

@@ -6,7 +6,7 @@ import { OPERATIONS, TenantId } from '../../tasks/shared/tenant';
 import { check, defineCommand } from '../command';
 import { EXIT } from '../exit-code';
 import { knownState } from '../known-tenant';
-import { type Colors, facts } from '../output';
+import { type Colors, facts, printable } from '../output';
 
 const Input = z.strictObject({ tenantId: TenantId });
 
@@ -83,11 +83,11 @@ function consoleLink(executionArn: string): { link?: string } {
   };
 }
 
-function executionLines(tenantId: string, views: readonly ExecutionView[], colors: Colors): string[] {
+export function executionLines(tenantId: string, views: readonly ExecutionView[], colors: Colors): string[] {
   if (views.length === 0) return [`Tenant ${tenantId} has no executions yet.`];
   return views.flatMap((view, position) => [
     ...(position === 0 ? [] : ['']),
-    `${colors.bold(view.name)} ${view.status}${view.error === undefined ? '' : `: ${view.error}`}`,
+    `${colors.bold(view.name)} ${view.status}${view.error === undefined ? '' : `: ${printable(view.error)}`}`,
     ...facts(
       [
         ['started', view.startedAt],

@@ -7,7 +7,7 @@ import { check, defineCommand, followUp, type Parsed, type Scope, tenantCommand,
 import { reportOf } from '../errors';
 import type { Executions } from '../executions';
 import { EXIT, type ExitCode } from '../exit-code';
-import { type Colors, facts } from '../output';
+import { type Colors, facts, printable } from '../output';
 import { pace } from '../pace';
 import { principalOf } from '../principal';
 import { type PlannedFailure, planReplay, type ReplayPlan } from '../replay-plan';
@@ -194,7 +194,7 @@ async function replayAllFailed(
       const planned = await plan(tenantId);
       return yes ? await carryOut(planned) : planned;
     });
-    output.note(lineOf(result, yes, output.colors));
+    output.note(replayLine(result, yes, output.colors));
     return result;
   });
   const count = (...actions: readonly string[]) => replays.filter(({ action }) => actions.includes(action)).length;
@@ -241,15 +241,15 @@ const WORDS = {
 
 const wordsOf = (action: keyof typeof WORDS, done: boolean): string => WORDS[action][done ? 1 : 0];
 
-function lineOf(
+export function replayLine(
   { tenantId, status, action, why, failure }: Replayed | NotReplayed,
   done: boolean,
   colors: Colors,
 ): string {
   const bad = action === 'refuse' || action === 'failed';
   const words = wordsOf(action, done);
-  const what = failure === undefined ? '' : ` (${failure.error} at ${failure.step})`;
-  return `${colors.bold(tenantId)} ${status}${what}: ${bad ? colors.red(words) : words}: ${why}`;
+  const what = failure === undefined ? '' : ` (${printable(`${failure.error} at ${failure.step}`)})`;
+  return `${colors.bold(tenantId)} ${status}${what}: ${bad ? colors.red(words) : words}: ${printable(why)}`;
 }
 
 function summaryLine(
@@ -288,7 +288,7 @@ const failureFacts = (failure: PlannedFailure | undefined): readonly (readonly [
 function replayedLines(replayed: Replayed, colors: Colors, targetArguments: string): string[] {
   const { tenantId, action, why, goesOnAs, failure } = replayed;
   return [
-    `${colors.bold(tenantId)}: ${wordsOf(action, true)}: ${why}`,
+    `${colors.bold(tenantId)}: ${wordsOf(action, true)}: ${printable(why)}`,
     ...facts(
       [
         ...(action === 'refuse' ? failureFacts(failure) : []),

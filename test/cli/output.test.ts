@@ -1,7 +1,10 @@
 import { createColors } from 'picocolors';
+import { repairLine } from '../../cli/commands/doctor';
+import { executionLines } from '../../cli/commands/executions';
 import { holdLines } from '../../cli/commands/hold-change';
 import { listLines } from '../../cli/commands/list';
 import { offboardLines } from '../../cli/commands/offboard';
+import { replayLine } from '../../cli/commands/replay';
 import { statusLines, viewOf } from '../../cli/commands/status';
 import { RefusedError, reportOf, UsageError } from '../../cli/errors';
 import { createOutput, errorLines, facts, table } from '../../cli/output';
@@ -66,7 +69,22 @@ describe('output', () => {
     const lines = [
       ...table(['A'], [[hostile]], plain),
       ...facts([['a', hostile]], plain),
-      ...errorLines({ name: 'E', message: hostile, nextAction: hostile }, plain),
+      ...errorLines({ name: hostile, message: hostile, nextAction: hostile }, plain),
+      ...errorLines({ name: hostile, message: '', problems: [hostile], nextAction: hostile }, plain),
+      ...executionLines('acme', [{ executionArn: 'x', name: 'x', status: 'ABORTED', error: hostile }], plain),
+      replayLine({ tenantId: 'acme', status: 'ONBOARDING_FAILED', action: 'failed', why: hostile }, true, plain),
+      replayLine(
+        {
+          tenantId: 'acme',
+          status: 'ONBOARDING_FAILED',
+          action: 'refuse',
+          failure: { ...aFailure, error: hostile, step: hostile },
+          why: 'x',
+        },
+        true,
+        plain,
+      ),
+      repairLine({ repair: 'onboard', tenantId: 'acme', findings: [], outcome: hostile, ok: false }, plain),
     ];
 
     for (const line of lines) expect(line).not.toMatch(/\p{Cc}/u);
