@@ -56,13 +56,15 @@ export async function indexProblems(
   IndexName: string,
   shape: IndexShape,
 ): Promise<readonly string[] | undefined> {
-  let schema: unknown;
+  let answer: unknown;
   try {
-    ({ IndexSchema: schema } = await opensearch.send(new GetIndexCommand({ DomainName, IndexName })));
+    ({ IndexSchema: answer } = await opensearch.send(new GetIndexCommand({ DomainName, IndexName })));
   } catch (error) {
     if (isNamed(error, 'ResourceNotFoundException')) return undefined;
     throw error;
   }
+  // "The JSON schema of the index" [API_GetIndex] says no more of its form; OpenSearch itself answers under the index's name.
+  const schema = read(answer, IndexName) ?? answer;
   // OpenSearch reports settings as strings ("true", "1"), the request has them typed: compare as text.
   return EXPECTED.filter(([path, expected]) => String(read(schema, path)) !== String(expected(shape))).map(
     ([path, expected]) => `${path} is ${String(read(schema, path))}, must be ${String(expected(shape))}`,

@@ -81,6 +81,20 @@ describe('provision-vector-index', () => {
     });
   });
 
+  it('adopts it as well when the answer stands under its name, and refuses other settings there, too', async () => {
+    opensearch.on(CreateIndexCommand).rejects(anAwsError('ResourceAlreadyExistsException', '', 409));
+    opensearch
+      .on(GetIndexCommand)
+      .resolvesOnce({ IndexSchema: { 'tenant-acme': anIndexSchema({ dimension: 256 }) } })
+      .resolves({ IndexSchema: { 'tenant-acme': anIndexSchema() } });
+
+    await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({
+      name: 'ResourceConflictError',
+      message: expect.stringMatching(/settings: mappings\.properties\.vector\.dimension is 256, must be 1024$/),
+    });
+    expect(await handler(aTaskInput(), aContext())).toEqual({ physicalId: 'tenant-acme', ready: true });
+  });
+
   it('refuses an index with other settings, naming each', async () => {
     opensearch.on(CreateIndexCommand).rejects(anAwsError('ResourceAlreadyExistsException', '', 409));
     opensearch
