@@ -30,7 +30,7 @@ export interface Verdict {
 
 export interface AccountCheck {
   readonly name: string;
-  /** What the isolation of tenants takes for granted. */
+  /** What the isolation of tenants, or their onboarding, takes for granted. */
   readonly assumption: string;
   run(account: Account): Promise<Verdict>;
 }
@@ -117,7 +117,7 @@ async function tried(attempts: readonly Attempt[], expected: 'allowed' | 'denied
     : fail(`not ${expected}: ${wrong.join('; ')}`);
 }
 
-/** All checks, cheap ones first. Each assumption is one that documentation alone does not settle. */
+/** All checks, cheap ones first. Each assumption is one that documentation and template alone do not settle. */
 export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
   {
     name: 'app-client',
@@ -134,6 +134,19 @@ export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
       if (tenant.length > 0) return fail(`it may write ${tenant.join(', ')}`);
       if (flows.length > 0) return fail(`it takes passwords itself: ${flows.join(', ')}`);
       return pass(`it may write: ${WriteAttributes.join(', ') || 'nothing'}`);
+    },
+  },
+  {
+    name: 'invitations',
+    assumption: 'In prod, invitations are sent through Amazon SES: of Cognito’s own e-mail there are about 50 a day.',
+    async run(account) {
+      const { sdk, client } = await cognito(account);
+      const { UserPool } = await client.send(new sdk.DescribeUserPoolCommand({ UserPoolId: account.userPoolId }));
+      const { EmailSendingAccount = 'COGNITO_DEFAULT', From } = UserPool?.EmailConfiguration ?? {};
+      if (EmailSendingAccount === 'DEVELOPER') return pass(`sent by Amazon SES from ${From}`);
+      return account.targets.app.stage === 'prod'
+        ? fail('sent by Cognito itself: deploy with -c emailFrom=…')
+        : pass('sent by Cognito itself, which is enough for tests');
     },
   },
   {

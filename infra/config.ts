@@ -67,6 +67,11 @@ export interface StageConfig {
   readonly vectorDimension: number;
   readonly embeddingModelId: string;
   readonly quotaLimits: QuotaLimits;
+  /**
+   * Sender of invitations and codes, whose domain is a verified identity of Amazon SES in the same Region. Absent: Cognito's own
+   * e-mail, of which an account may send about 50 a day [Cognito, quotas].
+   */
+  readonly emailFrom?: string;
   /** Gets the alarms; it has to confirm the subscription. A pager subscribes to the topic itself. */
   readonly alarmEmail?: string;
   /** Where alarms say the runbook is; a heading of it is appended. */
@@ -77,7 +82,7 @@ export interface StageConfig {
 
 type StageDefaults = Omit<
   StageConfig,
-  'app' | 'quotaLimits' | 'bundle' | 'vectorDimension' | 'embeddingModelId' | 'alarmEmail' | 'runbookUrl'
+  'app' | 'quotaLimits' | 'bundle' | 'vectorDimension' | 'embeddingModelId' | 'emailFrom' | 'alarmEmail' | 'runbookUrl'
 > & {
   /** Shards per domain: at most 1,000 per 16 GiB of heap, heap being half of the memory [OpenSearch 2.17+, limits]. */
   readonly vectorIndexLimit: number;
@@ -165,6 +170,7 @@ const Context = z.object({
       z.array(z.url('must be URLs, separated by commas')).min(1),
     )
     .optional(),
+  emailFrom: z.email('must be an e-mail address').optional(),
   alarmEmail: z.email('must be an e-mail address').optional(),
   runbookUrl: z.string().min(1).default('docs/runbook.md'),
   quotaLimits: z.preprocess(
@@ -189,12 +195,13 @@ export function readConfig(read: (name: string) => unknown): StageConfig {
     const problems = parsed.error.issues.map(({ path, message }) => `${path.map(String).join('.')}: ${message}`);
     throw new Error(`The context (cdk -c name=value) cannot be used: ${problems.join('; ')}`);
   }
-  const { stage, bundle, callbackUrls, quotaLimits, alarmEmail, runbookUrl } = parsed.data;
+  const { stage, bundle, callbackUrls, quotaLimits, emailFrom, alarmEmail, runbookUrl } = parsed.data;
   const { vectorIndexLimit, ...defaults } = DEFAULTS[stage];
   return {
     ...defaults,
     app: { name: APP_NAME, stage },
     bundle,
+    ...(emailFrom !== undefined && { emailFrom }),
     ...(alarmEmail !== undefined && { alarmEmail }),
     runbookUrl,
     callbackUrls: callbackUrls ?? defaults.callbackUrls,

@@ -13,6 +13,7 @@ import {
   StringAttribute,
   UserPool,
   type UserPoolClient,
+  UserPoolEmail,
   UserPoolOperation,
 } from 'aws-cdk-lib/aws-cognito';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -42,6 +43,7 @@ export class UserDirectory extends Construct {
       selfSignUpEnabled: false,
       autoVerify: { email: true },
       keepOriginal: { email: true },
+      ...(config.emailFrom !== undefined && { email: throughSes(this, config.emailFrom) }),
       accountRecovery: AccountRecovery.EMAIL_ONLY,
       // Mutable so that administrators can correct it; what protects it is that no client may write it.
       customAttributes: { [TENANT_ATTRIBUTE_NAME]: new StringAttribute({ mutable: true, maxLen: 36 }) },
@@ -110,3 +112,11 @@ export class UserDirectory extends Construct {
     this.userPool.addTrigger(UserPoolOperation.PRE_TOKEN_GENERATION_CONFIG, trigger, LambdaVersion.V2_0);
   }
 }
+
+/** By the domain's identity, not the address's: the one that the domain's DKIM and DMARC vouch for. */
+const throughSes = (scope: Construct, fromEmail: string): UserPoolEmail =>
+  UserPoolEmail.withSES({
+    fromEmail,
+    sesVerifiedDomain: fromEmail.slice(fromEmail.lastIndexOf('@') + 1),
+    sesRegion: Stack.of(scope).region,
+  });

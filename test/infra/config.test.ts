@@ -14,10 +14,11 @@ describe('the stage configuration', () => {
         stage: 'qa',
         bundle: 'perhaps',
         callbackUrls: 'nowhere',
+        emailFrom: 'nobody',
         quotaLimits: '{"unicorn":1,"user-group":-1}',
       });
 
-    expect(read).toThrow(/stage: .*bundle: .*callbackUrls.*: .*quotaLimits\.user-group: .*unicorn/);
+    expect(read).toThrow(/stage: .*bundle: .*callbackUrls.*: .*emailFrom: .*quotaLimits\.user-group: .*unicorn/);
   });
 
   it.each(['{', '[]', '{"vector-index":"many"}'])('rejects quota limits that are %s', (quotaLimits) => {

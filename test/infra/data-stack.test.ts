@@ -1,5 +1,15 @@
-import { Match } from 'aws-cdk-lib/assertions';
-import { aStage, everyStage, listed, propertiesOf, type Resource, roleStatements, type Statement } from './a-stage';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import { addStage } from '../../infra/stage';
+import {
+  anApp,
+  aStage,
+  everyStage,
+  listed,
+  propertiesOf,
+  type Resource,
+  roleStatements,
+  type Statement,
+} from './a-stage';
 
 const STATEFUL = [
   'AWS::DynamoDB::Table',
@@ -70,6 +80,35 @@ describe('the data stack', () => {
       PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
     });
     data.allResourcesProperties('AWS::Cognito::UserPool', { DeletionProtection: 'ACTIVE', MfaConfiguration: 'ON' });
+  });
+
+  it('has invitations sent by Cognito, or through SES from the address that the context names', () => {
+    const emailOf = (context: Record<string, unknown>) =>
+      Object.values(
+        Template.fromStack(addStage(anApp('prod', context)).data).findResources('AWS::Cognito::UserPool'),
+      ).map(({ Properties }) => Properties.EmailConfiguration);
+
+    expect(emailOf({})).toEqual([undefined]);
+    expect(emailOf({ emailFrom: 'no-reply@example.com' })).toEqual([
+      {
+        EmailSendingAccount: 'DEVELOPER',
+        From: 'no-reply@example.com',
+        SourceArn: {
+          'Fn::Join': [
+            '',
+            [
+              'arn:',
+              { Ref: 'AWS::Partition' },
+              ':ses:',
+              { Ref: 'AWS::Region' },
+              ':',
+              { Ref: 'AWS::AccountId' },
+              ':identity/example.com',
+            ],
+          ],
+        },
+      },
+    ]);
   });
 
   it('indexes the registry by status and the data table by tenant', () => {
