@@ -97,5 +97,12 @@ function isAwsError(error: unknown): error is AwsError {
 export const isNamed = (error: unknown, ...names: readonly string[]): boolean =>
   error instanceof Error && names.includes(error.name);
 
-/** AWS messages may repeat what they were sent. Whatever looks like an e-mail address does not leave the task. */
-export const redact = (text: string): string => text.replace(/[^\s"<>()]+@[^\s"<>()]+/g, '[redacted]');
+/**
+ * AWS messages may repeat what they were sent. Whatever looks like an e-mail address does not leave the task, nor the key of
+ * an S3 object, after which an application may name a patient: a refusal names the object's ARN, here cut to its bucket.
+ */
+export const redact = (text: string): string =>
+  text.replace(OBJECT_KEY, '$1[redacted]').replace(/[^\s"<>()]+@[^\s"<>()]+/g, '[redacted]');
+
+/** Keys may hold any character, so one ends where AWS says why it refused, or not at all. */
+const OBJECT_KEY = /(:s3:::[^\s"/]+\/)(?!\[redacted\])(?:.*(?= (?:because|with an explicit deny) )|.*)/gs;

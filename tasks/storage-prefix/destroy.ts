@@ -42,7 +42,10 @@ export async function destroyStoragePrefix(
   return { physicalId, gone: false, removed };
 }
 
-/** DeleteObjects answers 200 even when it deleted nothing: the errors stand inside. */
+/**
+ * DeleteObjects answers 200 even when it deleted nothing: the errors stand inside. Their keys and messages do not leave the
+ * task: an application may name an object after a patient, and what a step fails with is kept for years.
+ */
 async function deleteVersions(tenantId: string, Bucket: string, versions: readonly ObjectIdentifier[]): Promise<void> {
   const { Errors = [] } = await s3.send(
     new DeleteObjectsCommand({ Bucket, Delete: { Objects: [...versions], Quiet: true } }),
@@ -50,7 +53,8 @@ async function deleteVersions(tenantId: string, Bucket: string, versions: readon
   const denied = Errors.filter(({ Code }) => Code === 'AccessDenied');
   const [first] = denied.length > 0 ? denied : Errors;
   if (first === undefined) return;
-  const what = `tenant ${tenantId}: ${Errors.length} of ${versions.length} versions could not be deleted, among them ${first.Key} (version ${first.VersionId}): ${first.Code} ${first.Message}`;
+  const codes = [...new Set(Errors.map(({ Code }) => Code))].join(', ');
+  const what = `tenant ${tenantId}: ${Errors.length} of ${versions.length} versions could not be deleted (${codes}), among them version ${first.VersionId}`;
   throw denied.length > 0 ? new AccessDeniedError(what) : new TransientError(what);
 }
 

@@ -1,11 +1,16 @@
+import { gunzipSync } from 'node:zlib';
+import { readPolicy } from '../../sandbox/iam/policy';
 import { invokeFrontDoor, onboard, onboardToTheEnd, RefusedError } from '../../sandbox/requests';
 import type { Sandbox } from '../../sandbox/sandbox';
+import { auditPrefix, storagePrefix } from '../../tasks/shared/names';
+import { anActiveTenant, executions, offboardToTheEnd, putObject } from '../offboarding/offboarding-under-test';
 import {
   aRequest,
   everythingOf,
   functionName,
   redriveToTheEnd,
   startByHand,
+  stateOf,
   useApp,
   withoutPausesOfTheSdk,
 } from './app-under-test';
@@ -192,5 +197,87 @@ describe('every line that a function writes about a tenant', () => {
 
     expect(linesAboutTenants.length).toBeGreaterThan(200);
     expect([...new Set(anonymous)]).toEqual([]);
+  });
+});
+
+/** A refusal that somebody adds to the role of the function. */
+function refuse(task: string, Action: string): () => void {
+  const { policies = [] } =
+    app()
+      .directory.roles()
+      .find(({ name }) => name === functionName(task)) ?? {};
+  const document = { Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action, Resource: '*' }] };
+  policies.push(readPolicy('a refusal', document, 'identity'));
+  return () => void policies.pop();
+}
+
+/** Everything in the tenant's archive, histories unpacked. */
+function archiveOf(tenantId: string): string[] {
+  const bucket = app().services.s3.bucket(app().output('AuditBucketName'));
+  const keys = [...(bucket?.keysFrom(auditPrefix(tenantId)) ?? [])].filter((key) =>
+    key.startsWith(auditPrefix(tenantId)),
+  );
+  return keys.map((key) => {
+    const body = bucket?.current(key)?.content?.body ?? Buffer.from('');
+    return `${key} ${key.endsWith('.gz') ? gunzipSync(body) : body}`;
+  });
+}
+
+describe('after a purge in which S3 refuses to delete, the name of a patient in an object’s key', () => {
+  const tenantId = 'leaves';
+  const errors: (string | undefined)[] = [];
+
+  beforeAll(async () => {
+    await anActiveTenant(app(), tenantId);
+    const key = `${storagePrefix(tenantId)}Zaphodian "Z" because of a Dental scan.pdf`;
+    await putObject(app(), key, 'a scan');
+
+    const allow = refuse('destroy-storage-prefix', 's3:DeleteObjectVersion');
+    const { executionArn, error } = await offboardToTheEnd(app(), tenantId);
+    allow();
+    errors.push(error, (await stateOf(app(), tenantId)).lastFailure?.message);
+    // The answer to a call as a whole: its message names the object.
+    app().faults.add({
+      operation: 'DeleteObjects',
+      when: 'before',
+      times: 99,
+      effect: {
+        kind: 'error',
+        code: 'AccessDenied',
+        status: 403,
+        message: `User: x is not authorized to perform: s3:DeleteObjectVersion on resource: "arn:aws:s3:::data/${key}" because no identity-based policy allows the s3:DeleteObjectVersion action`,
+      },
+    });
+    errors.push((await redriveToTheEnd(app(), executionArn)).error);
+    errors.push((await stateOf(app(), tenantId)).lastFailure?.message);
+    app().faults.clear();
+    await redriveToTheEnd(app(), executionArn);
+  });
+
+  it('is not what tells the operator: versions, codes and the bucket are', async () => {
+    expect(errors).toEqual([
+      'AccessDeniedError',
+      expect.stringMatching(/: 3 of 3 versions could not be deleted \(AccessDenied\), among them version \S+$/),
+      'AccessDeniedError',
+      expect.stringMatching(/:s3:::data\/\[redacted\] because no identity-based policy allows /),
+    ]);
+    expect((await stateOf(app(), tenantId)).status).toBe('OFFBOARDED');
+  });
+
+  it('is in no history, log line or archive', () => {
+    const histories = executions(app())
+      .filter(({ name }) => name.includes(`--${tenantId}--`))
+      .map(({ executionArn }) => JSON.stringify(app().machines.history(executionArn, { maxResults: 1000 }).items));
+    const archive = archiveOf(tenantId);
+
+    const found = betrayals({
+      ...numbered('history', histories),
+      ...numbered('line', logLines(app(), '/')),
+      ...numbered('archived', archive),
+    });
+
+    expect(histories).toHaveLength(2);
+    expect(archive.filter((text) => /offboard\S+\/history-redrive-\d+\.json\.gz /.test(text))).toHaveLength(3);
+    expect(found).toEqual([]);
   });
 });

@@ -97,8 +97,20 @@ describe('redact', () => {
     ['"ada@acme.example"', '"[redacted]"'],
     ['<ada+x@acme.example>, (b@c.example)', '<[redacted]>, ([redacted])'],
     ['no address here', 'no address here'],
-  ])('makes %j %j', (text, expected) => {
+    // [troubleshoot-403-errors]
+    [
+      'not authorized to perform: s3:DeleteObject on resource: "arn:aws:s3:::data/tenants/acme/Jane "J" Doe.pdf" because no identity-based policy allows the s3:DeleteObject action',
+      'not authorized to perform: s3:DeleteObject on resource: "arn:aws:s3:::data/[redacted] because no identity-based policy allows the s3:DeleteObject action',
+    ],
+    [
+      'resource: arn:aws-us-gov:s3:::data/born with an explicit deny 1999.pdf with an explicit deny in a resource-based policy',
+      'resource: arn:aws-us-gov:s3:::data/[redacted] with an explicit deny in a resource-based policy',
+    ],
+    ['arn:aws:s3:::data/Jane\nDoe.pdf', 'arn:aws:s3:::data/[redacted]'],
+    ['arn:aws:s3:::data, of Jane', 'arn:aws:s3:::data, of Jane'],
+  ])('makes %j %j, and no more of that', (text, expected) => {
     expect(redact(text)).toBe(expected);
+    expect(redact(redact(text))).toBe(expected);
   });
 
   it('leaves no address in any text', () =>

@@ -117,14 +117,17 @@ describe('destroy-storage-prefix', () => {
     expect(versions).toEqual([version('tenants/acme2/a', 1)]);
   });
 
-  it('reports what Object Lock keeps, which DeleteObjects answers with 200', async () => {
+  it('reports what Object Lock keeps, which DeleteObjects answers with 200, by the version alone', async () => {
     s3.on(DeleteObjectsCommand).resolves({
-      Errors: [{ Key: 'tenants/acme/a', VersionId: 'v1', Code: 'AccessDenied', Message: 'locked' }],
+      Errors: [
+        { Key: 'tenants/acme/Jane Doe.pdf', VersionId: 'v1', Code: 'InternalError', Message: 'Jane Doe.pdf' },
+        { Key: 'tenants/acme/Jane Doe.pdf', VersionId: 'v2', Code: 'AccessDenied', Message: 'Jane Doe.pdf is locked' },
+      ],
     });
 
     await expect(run()).rejects.toMatchObject({
       name: 'AccessDeniedError',
-      message: expect.stringContaining('tenants/acme/a (version v1)'),
+      message: 'tenant acme: 2 of 3 versions could not be deleted (InternalError, AccessDenied), among them version v2',
     });
     expect(await ledger()).toBeUndefined();
   });
