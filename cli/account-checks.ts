@@ -231,8 +231,7 @@ export const ACCOUNT_CHECKS: readonly AccountCheck[] = [
         const { CiphertextBlob } = await clients.kms.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' }));
         return CiphertextBlob ?? new Uint8Array();
       };
-      const withTheKey = { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: account.targets.keyArn } as const;
-      return await tried(onTheTenant(clients, account.targets, sealed, withTheKey), 'allowed');
+      return await tried(onTheTenant(clients, account.targets, sealed), 'allowed');
     },
   }),
   asMember({

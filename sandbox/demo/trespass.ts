@@ -29,7 +29,7 @@ export async function trespass(sandbox: Sandbox, prove: (fact: string, holds: bo
     const { CiphertextBlob = new Uint8Array() } = await operator.send(
       new GenerateDataKeyCommand({ KeyId: keyArn, KeySpec: 'AES_256' }),
     );
-    return onTheTenant(clients, { ...targets, keyArn }, async () => CiphertextBlob, { ServerSideEncryption: 'AES256' });
+    return onTheTenant(clients, { ...targets, keyArn }, async () => CiphertextBlob);
   };
   const own = await Promise.all((await attempts('acme2')).map((attempt) => denialOf(sandbox, attempt)));
   const letThrough = own.filter((denial) => denial === undefined).length;

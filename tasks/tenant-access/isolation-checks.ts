@@ -3,10 +3,12 @@ import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms';
 import {
   GetObjectCommand,
+  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
-  type PutObjectCommandInput,
   type S3Client,
+  S3ServiceException,
+  UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, type STSClient } from '@aws-sdk/client-sts';
 import { type DynamoDBDocumentClient, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb';
@@ -52,24 +54,21 @@ export interface Attempt {
   readonly run: () => Promise<unknown>;
 }
 
-/** How an upload is encrypted. */
-type Encryption = Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'>;
-
 /** What no tenant's data is called. */
 const PROBE = 'isolation-check';
 /** Whoever may put learns that the condition is false; nothing is written. */
 const NEVER = { ConditionExpression: 'attribute_exists(pk) AND attribute_not_exists(pk)' } as const;
 
 /**
- * What the tenant needs to do its work: the tenant's own session must be let through, every other one must not.
+ * What the tenant needs to do its work: the tenant's own session must be let through, every other one must not. Objects are
+ * read and written twice, with the tenant's key and without: another session is refused the key in any case, and a bucket
+ * that lets it in would not show.
  * @param sealed gives a data key, encrypted with the tenant's key by the tenant's own session
- * @param encryption of an upload: with a key that the session may not use, the key alone would be what is refused
  */
 export function onTheTenant(
   clients: TenantClients,
   targets: Pick<Targets, 'tenantId' | 'app' | 'dataTable' | 'dataBucket' | 'keyArn' | 'knowledgeBaseId'>,
   sealed: () => Promise<Uint8Array>,
-  encryption: Encryption,
 ): readonly Attempt[] {
   const { dynamodb, s3, kms, logs, retrieval } = clients;
   const { tenantId, app, dataTable: TableName, dataBucket: Bucket, keyArn, knowledgeBaseId } = targets;
@@ -82,11 +81,27 @@ export function onTheTenant(
     put(dynamodb, TableName, further),
     { call: `s3:GetObject ${Key}`, run: () => s3.send(new GetObjectCommand({ Bucket, Key })) },
     {
+      // The same permission, and no key: metadata is not encrypted [API_HeadObject].
+      call: `s3:GetObject ${Key}, metadata`,
+      run: () => s3.send(new HeadObjectCommand({ Bucket, Key })),
+    },
+    {
       // The marker is there already, and a put that must not replace it changes nothing.
       call: `s3:PutObject ${Key}`,
       run: () =>
-        s3.send(new PutObjectCommand({ Bucket, Key, Body: '', ContentLength: 0, IfNoneMatch: '*', ...encryption })),
+        s3.send(
+          new PutObjectCommand({
+            Bucket,
+            Key,
+            Body: '',
+            ContentLength: 0,
+            IfNoneMatch: '*',
+            ServerSideEncryption: 'aws:kms',
+            SSEKMSKeyId: keyArn,
+          }),
+        ),
     },
+    putPart(s3, Bucket, Key),
     list(s3, Bucket, storagePrefix(tenantId)),
     generate(kms, keyArn),
     {
@@ -140,7 +155,8 @@ export function besideTheTenant(clients: TenantClients, targets: Targets): reado
     },
     read(dynamodb, targets.registryTable, { pk: own, sk: 'STATE' }, 'the registry'),
     put(dynamodb, targets.membershipTable, own, 'memberships'),
-    { call: `s3:GetObject ${otherKey}`, run: () => s3.send(new GetObjectCommand({ Bucket, Key: otherKey })) },
+    // What does not exist cannot be asked for: without ListBucket S3 answers 403 in any case. Reading is the neighbour's to try.
+    putPart(s3, Bucket, otherKey),
     list(s3, Bucket, storagePrefix(tenantId).slice(0, -1)),
     { call: 's3:ListBucket without a prefix', run: () => s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 })) },
     list(s3, targets.auditBucket, auditPrefix(tenantId)),
@@ -182,6 +198,13 @@ const list = (s3: S3Client, Bucket: string, Prefix: string): Attempt => ({
   run: () => s3.send(new ListObjectsV2Command({ Bucket, Prefix, MaxKeys: 1 })),
 });
 
+/** Takes the same permission as a put, no key and no object: there is no such upload, and nothing is written [API_UploadPart]. */
+const putPart = (s3: S3Client, Bucket: string, Key: string): Attempt => ({
+  call: `s3:PutObject ${Key}, a part`,
+  run: () =>
+    s3.send(new UploadPartCommand({ Bucket, Key, UploadId: PROBE, PartNumber: 1, Body: '', ContentLength: 0 })),
+});
+
 const generate = (kms: KMSClient, KeyId: string): Attempt => ({
   call: `kms:GenerateDataKey ${KeyId}`,
   run: () => kms.send(new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' })),
@@ -207,7 +230,7 @@ export async function answerOf(run: () => Promise<unknown>): Promise<Check['answ
     await run();
     return 'allowed';
   } catch (error) {
-    if (isNamed(error, 'AccessDenied', 'AccessDeniedException')) return 'denied';
+    if (isNamed(error, 'AccessDenied', 'AccessDeniedException') || isNamelessRefusal(error)) return 'denied';
     if (isNamed(error, ...ANSWERS)) return 'allowed';
     if (isNamed(error, ...KEY_NOT_READY))
       throw new NotReadyError(`the key is not usable everywhere yet (${(error as Error).name})`, { cause: error });
@@ -215,11 +238,16 @@ export async function answerOf(run: () => Promise<unknown>): Promise<Check['answ
   }
 }
 
+/** The answer to a HEAD has no body in which the error could be named, only the status: the SDK calls it Unknown. */
+const isNamelessRefusal = (error: unknown): boolean =>
+  error instanceof S3ServiceException && error.name === 'Unknown' && error.$metadata.httpStatusCode === 403;
+
 /** What the services say to a call that was let through and came to nothing. */
 const ANSWERS = [
   'ConditionalCheckFailedException',
   'DependencyFailedException',
   'NoSuchKey',
+  'NoSuchUpload',
   'PreconditionFailed',
   'ResourceNotFoundException',
   'ValidationException',

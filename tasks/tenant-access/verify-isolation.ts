@@ -36,13 +36,9 @@ export async function verifyIsolation(input: TaskInput, scope: Scope) {
   ) as [TenantClients, TenantClients];
   const sealed = once(() => dataKeyOf(own, targets));
   const plan = [
-    ...planned(
-      'tenant',
-      'allowed',
-      onTheTenant(own, targets, sealed, { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: targets.keyArn }),
-    ),
+    ...planned('tenant', 'allowed', onTheTenant(own, targets, sealed)),
     ...planned('tenant', 'denied', besideTheTenant(own, targets)),
-    ...planned('neighbour', 'denied', onTheTenant(neighbour, targets, sealed, { ServerSideEncryption: 'AES256' })),
+    ...planned('neighbour', 'denied', onTheTenant(neighbour, targets, sealed)),
     ...planned('none', 'denied', beforeAnySession(targets)),
   ];
   const checks = await inParallel(plan, AT_ONCE, async ({ run, ...check }) => ({

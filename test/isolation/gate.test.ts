@@ -45,6 +45,12 @@ function openBucket(): () => void {
   return () => void Object.assign(before, { statements });
 }
 
+/** The objects of all tenants, in role and bucket. Their keys stay shut. */
+function openObjects(Action: string): () => void {
+  const close = [grant({ Action, Resource: `${BUCKET()}/tenants/*` }), openBucket()];
+  return () => close.forEach((one) => void one());
+}
+
 /** A trust policy that somebody writes who forgets the tag. */
 function forgetTag(): () => void {
   const role = app().directory.role(roleArn());
@@ -99,12 +105,14 @@ describe('Verify isolation', () => {
       /: dynamodb:Scan by the tenant's session$/,
     ],
     [
-      'objects of all tenants, in both layers',
-      () => {
-        const undo = [grant({ Action: 's3:PutObject', Resource: `${BUCKET()}/tenants/*` }), openBucket()];
-        return () => undo.forEach((one) => void one());
-      },
-      /: s3:PutObject tenants\/\w+\/\.provisioned by a neighbour's session$/,
+      'writes to the objects of all tenants, in both layers',
+      () => openObjects('s3:PutObject'),
+      /: s3:PutObject tenants\/(\w+)0\/\.provisioned, a part by the tenant's session; s3:PutObject tenants\/\1\/\.provisioned, a part by a neighbour's session$/,
+    ],
+    [
+      'reads of the objects of all tenants, in both layers',
+      () => openObjects('s3:GetObject'),
+      /: s3:GetObject tenants\/\w+\/\.provisioned, metadata by a neighbour's session$/,
     ],
     [
       'sessions without a tag',

@@ -1,7 +1,7 @@
 import { BedrockAgentRuntimeClient } from '@aws-sdk/client-bedrock-agent-runtime';
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs';
 import { KMSClient } from '@aws-sdk/client-kms';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, S3Client, S3ServiceException } from '@aws-sdk/client-s3';
 import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
 import { DynamoDBDocumentClient, QueryCommand } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
@@ -61,7 +61,9 @@ const OWN: Readonly<Record<string, (tenant: string, input: Input) => boolean>> =
   PutCommand: (tenant, { TableName, Item }) =>
     TableName === DATA_TABLE && (Item as { pk: string }).pk.startsWith(`TENANT#${tenant}#`),
   GetObjectCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
+  HeadObjectCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
   PutObjectCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
+  UploadPartCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
   ListObjectsV2Command: (tenant, { Bucket, Prefix }) =>
     Bucket === DATA_BUCKET && String(Prefix).startsWith(`tenants/${tenant}/`),
   GenerateDataKeyCommand: (tenant, { KeyId }) => tenant === 'acme' && KeyId === aKeyArn(),
@@ -79,7 +81,9 @@ const isolated = ({ tenant, command, input }: Asked): boolean => {
 };
 
 const DENIED = (command: string) =>
-  anAwsError(/Object|AssumeRole/.test(command) ? 'AccessDenied' : 'AccessDeniedException');
+  command === 'HeadObjectCommand'
+    ? new S3ServiceException({ name: 'Unknown', $fault: 'client', $metadata: { httpStatusCode: 403 } })
+    : anAwsError(/Object|UploadPart|AssumeRole/.test(command) ? 'AccessDenied' : 'AccessDeniedException');
 
 /** What the services answer to what they let through. */
 function answered({ tenant, command, input }: Asked): unknown {
@@ -102,6 +106,8 @@ function answered({ tenant, command, input }: Asked): unknown {
       stored.set(key, JSON.parse(String(input['Body'])));
       return {};
     }
+    case 'UploadPartCommand':
+      throw anAwsError('NoSuchUpload', 'there is none', 404);
     case 'GetObjectCommand': {
       const record = stored.get(String(input['Key']));
       return { Body: { transformToString: async () => JSON.stringify(record) } };
@@ -177,6 +183,8 @@ describe('verify-isolation', () => {
       'dynamodb:GetItem',
       'dynamodb:PutItem',
       's3:GetObject',
+      's3:GetObject',
+      's3:PutObject',
       's3:PutObject',
       's3:ListBucket',
       'kms:GenerateDataKey',
@@ -242,6 +250,16 @@ describe('verify-isolation', () => {
       "s3:ListBucket tenants/acme by the tenant's session",
     ],
     [
+      'objects to read, and no key to read them with',
+      ({ command }) => command === 'HeadObjectCommand',
+      "s3:GetObject tenants/acme/.provisioned, metadata by a neighbour's session",
+    ],
+    [
+      'objects to write, and no key to write them with',
+      ({ command }) => command === 'UploadPartCommand',
+      "s3:PutObject tenants/acme0/.provisioned, a part by the tenant's session; s3:PutObject tenants/acme/.provisioned, a part by a neighbour's session",
+    ],
+    [
       'any key that is tagged',
       ({ command }) => command === 'DecryptCommand',
       `kms:Decrypt ${aKeyArn()} by a neighbour's session`,
@@ -290,7 +308,9 @@ describe('verify-isolation', () => {
     'GetCommand',
     'PutCommand',
     'GetObjectCommand',
+    'HeadObjectCommand',
     'PutObjectCommand',
+    'UploadPartCommand',
     'ListObjectsV2Command',
     'GenerateDataKeyCommand',
     'FilterLogEventsCommand',
