@@ -1,6 +1,6 @@
 import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
-import { PRINCIPAL_TAG, storagePrefix } from '../../tasks/shared/names';
+import { PRINCIPAL_TAG, STORAGE_ROOT, storagePrefix } from '../../tasks/shared/names';
 
 const TENANT_TAG = `aws:PrincipalTag/${PRINCIPAL_TAG}`;
 const TENANT = `\${${TENANT_TAG}}`;
@@ -49,4 +49,30 @@ export function denyOtherTenants(bucket: Bucket, tenantAccessRoleArn: string): v
     { actions: ['s3:*'], resources: [bucket.bucketArn, bucket.arnForObjects('*')] },
     { Null: { [TENANT_TAG]: 'true' } },
   );
+}
+
+/**
+ * Keeps objects of tenants from being encrypted with what no tenant's key reaches, because then nothing makes them
+ * unreadable when that key is destroyed. A request that names an encryption has to name a KMS key with it: neither S3's own
+ * keys (AES256), nor the account's `aws/s3`, which every principal of the account may use, nor a key that the caller brings
+ * and S3 forgets (SSE-C). One that names none gets the bucket's default, whose key a session may not use. Requests with the
+ * parts of an upload name none either: it was named when the upload began [UsingKMSEncryption].
+ */
+export function denyUploadsWithoutKey(bucket: Bucket): void {
+  const deny = (sid: string, absent: Readonly<Record<string, 'true' | 'false'>>) =>
+    bucket.addToResourcePolicy(
+      new PolicyStatement({
+        sid,
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:PutObject'],
+        resources: [bucket.arnForObjects(`${STORAGE_ROOT}*`)],
+        conditions: { Null: absent },
+      }),
+    );
+  deny('DenyUploadsThatNameNoKey', {
+    's3:x-amz-server-side-encryption': 'false',
+    's3:x-amz-server-side-encryption-aws-kms-key-id': 'true',
+  });
+  deny('DenyUploadsWithKeysOfCallers', { 's3:x-amz-server-side-encryption-customer-algorithm': 'false' });
 }

@@ -16,7 +16,7 @@ import { DataTable, MembershipTable, RegistryTable } from '../constructs/tables'
 import { bundleTasks } from '../constructs/task-bundle';
 import { TaskFunction } from '../constructs/task-function';
 import { TenantAccessRole } from '../constructs/tenant-access-role';
-import { denyOtherTenants } from '../constructs/tenant-bucket-policy';
+import { denyOtherTenants, denyUploadsWithoutKey } from '../constructs/tenant-bucket-policy';
 import { UserDirectory } from '../constructs/user-directory';
 import { VectorDomain } from '../constructs/vector-domain';
 import { CONTRACTS } from '../contracts';
@@ -135,6 +135,7 @@ export class DataStack extends Stack {
     this.attachTriggers(users, config, own, platform);
     this.admitTenants(identities, config, own, platform);
     denyOtherTenants(dataBucket.bucket, platform.tenantAccessRoleArn);
+    denyUploadsWithoutKey(dataBucket.bucket);
     this.shared = this.exported(own, config);
   }
 

@@ -93,6 +93,7 @@ const KNOWN: Readonly<Record<string, Cardinality>> = {
   's3:VersionId': 'one',
   's3:x-amz-server-side-encryption': 'one',
   's3:x-amz-server-side-encryption-aws-kms-key-id': 'one',
+  's3:x-amz-server-side-encryption-customer-algorithm': 'one',
 
   'sts:ExternalId': 'one',
   'sts:RoleSessionName': 'one',

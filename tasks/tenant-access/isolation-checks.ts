@@ -6,6 +6,7 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type PutObjectCommandInput,
   type S3Client,
   S3ServiceException,
   UploadPartCommand,
@@ -85,22 +86,7 @@ export function onTheTenant(
       call: `s3:GetObject ${Key}, metadata`,
       run: () => s3.send(new HeadObjectCommand({ Bucket, Key })),
     },
-    {
-      // The marker is there already, and a put that must not replace it changes nothing.
-      call: `s3:PutObject ${Key}`,
-      run: () =>
-        s3.send(
-          new PutObjectCommand({
-            Bucket,
-            Key,
-            Body: '',
-            ContentLength: 0,
-            IfNoneMatch: '*',
-            ServerSideEncryption: 'aws:kms',
-            SSEKMSKeyId: keyArn,
-          }),
-        ),
-    },
+    putMarker(s3, Bucket, Key, { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: keyArn }),
     putPart(s3, Bucket, Key),
     list(s3, Bucket, storagePrefix(tenantId)),
     generate(kms, keyArn),
@@ -133,7 +119,7 @@ export function besideTheTenant(clients: TenantClients, targets: Targets): reado
   const { tenantId, app, dataTable, dataBucket: Bucket, platformKeyArn, roleArn } = targets;
   const otherId = `${tenantId}0`;
   const [own, other] = [partitionKey(tenantId), partitionKey(otherId)];
-  const otherKey = storageMarkerKey(otherId);
+  const [ownKey, otherKey] = [storageMarkerKey(tenantId), storageMarkerKey(otherId)];
   const otherLogs = auditLogGroupName(app, otherId);
   return [
     read(dynamodb, dataTable, { pk: other, sk: FIRST_ITEMS[0] }),
@@ -157,6 +143,7 @@ export function besideTheTenant(clients: TenantClients, targets: Targets): reado
     put(dynamodb, targets.membershipTable, own, 'memberships'),
     // What does not exist cannot be asked for: without ListBucket S3 answers 403 in any case. Reading is the neighbour's to try.
     putPart(s3, Bucket, otherKey),
+    putMarker(s3, Bucket, ownKey, { ServerSideEncryption: 'AES256' }, 'under no key of the tenant'),
     list(s3, Bucket, storagePrefix(tenantId).slice(0, -1)),
     { call: 's3:ListBucket without a prefix', run: () => s3.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 })) },
     list(s3, targets.auditBucket, auditPrefix(tenantId)),
@@ -196,6 +183,19 @@ const put = (dynamodb: Documents, TableName: string, pk: string, of?: string): A
 const list = (s3: S3Client, Bucket: string, Prefix: string): Attempt => ({
   call: `s3:ListBucket ${Prefix}`,
   run: () => s3.send(new ListObjectsV2Command({ Bucket, Prefix, MaxKeys: 1 })),
+});
+
+/** The marker is there already, and a put that must not replace it changes nothing. */
+const putMarker = (
+  s3: S3Client,
+  Bucket: string,
+  Key: string,
+  encryption: Pick<PutObjectCommandInput, 'ServerSideEncryption' | 'SSEKMSKeyId'>,
+  how?: string,
+): Attempt => ({
+  call: `s3:PutObject ${Key}${suffix(how)}`,
+  run: () =>
+    s3.send(new PutObjectCommand({ Bucket, Key, Body: '', ContentLength: 0, IfNoneMatch: '*', ...encryption })),
 });
 
 /** Takes the same permission as a put, no key and no object: there is no such upload, and nothing is written [API_UploadPart]. */

@@ -45,8 +45,8 @@ interface Attempt extends Pick<AccessRequest, 'action' | 'resource' | 'policy'> 
   readonly how: string;
   /** Whether the tenant's own session may. */
   readonly own: boolean;
-  /** Whether a policy on the resource keeps other tenants out by itself. */
-  readonly locked?: boolean;
+  /** Whether a policy on the resource keeps other tenants out by itself; `alone`: the tenant, too, and nothing else does. */
+  readonly locked?: boolean | 'alone';
 }
 
 const RESOURCE_ARN = (service: string, resource: string) => `arn:aws:${service}:${REGION}:${ACCOUNT}:${resource}`;
@@ -131,6 +131,17 @@ function onBucket(stage: Stage, tenantId: string): Attempt[] {
       locked: true,
       context: { 's3:prefix': prefix },
     }));
+  const onUpload = (encryption: ContextRecord, how: string, own: boolean): Attempt => ({
+    action: 's3:PutObject',
+    resource: object,
+    policy,
+    how,
+    own,
+    locked: own || 'alone',
+    context: Object.fromEntries(
+      Object.entries(encryption).map(([header, value]) => [`s3:x-amz-server-side-encryption${header}`, value]),
+    ),
+  });
   const objectActions = ['AbortMultipartUpload', 'DeleteObject', 'GetObject', 'ListMultipartUploadParts', 'PutObject'];
   return [
     ...onObject(objectActions, true),
@@ -148,6 +159,10 @@ function onBucket(stage: Stage, tenantId: string): Attempt[] {
       ],
       false,
     ),
+    onUpload({ '': 'aws:kms', '-aws-kms-key-id': RESOURCE_ARN('kms', `key/${tenantId}`) }, 'under a key', true),
+    onUpload({ '': 'AES256' }, 'under a key of S3', false),
+    onUpload({ '': 'aws:kms' }, 'under aws/s3', false),
+    onUpload({ '-customer-algorithm': 'AES256' }, 'under a key of the caller', false),
     ...onObject(['GetObject', 'PutObject'], false, `${bucket}/tenants/${tenantId}`),
     ...onObject(['GetObject'], false, `${bucket}/elsewhere`),
     ...onList(['ListBucket'], storagePrefix(tenantId), true),
@@ -308,14 +323,15 @@ export function leaks(stage: Stage, layers: Layers = 'both'): { readonly found: 
   let tried = 0;
   for (const tenantId of TENANTS) {
     for (const attempt of attemptsOn(stage, tenantId)) {
-      if (layers === 'resource alone' && attempt.locked !== true) continue;
+      if (layers === 'resource alone' && !attempt.locked) continue;
+      if (layers === 'role alone' && attempt.locked === 'alone') continue;
       for (const tag of SESSIONS) {
         tried += 1;
         const session = sessionOf(iam, roleArnOf(TENANT_ROLE), tag);
         const allowed = iam.refusal('s3', ...asked(session, attempt, layers)) === undefined;
         const expected = attempt.own && tag === tenantId;
         // What the role may not do even with its own tenant's data is the role's affair alone.
-        if (layers === 'resource alone' && tag === tenantId) continue;
+        if (layers === 'resource alone' && tag === tenantId && attempt.locked !== 'alone') continue;
         if (allowed === expected) continue;
         const who = tag === undefined ? 'a session without tag' : tag === '' ? 'a session with an empty tag' : tag;
         found.push(`${who} ${allowed ? 'may' : 'may not'} ${attempt.action} ${attempt.how} of ${tenantId} (${layers})`);

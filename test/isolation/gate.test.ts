@@ -34,13 +34,13 @@ function grant(statement: Readonly<Record<string, unknown>>): () => void {
   return () => void policies.pop();
 }
 
-/** The bucket's policy without what keeps tenants apart. */
-function openBucket(): () => void {
+/** The bucket's policy without what keeps tenants apart, or without other statements of it. */
+function openBucket(without = /Tenant/): () => void {
   const arn = `arn:aws:s3:::${app().output('DataBucketName')}`;
   const before = app().directory.policyOf(arn)?.policy;
   if (before === undefined) throw new Error('the data bucket has no policy');
   const { statements } = before;
-  const left = statements.filter(({ label }) => !/Tenant/.test(label));
+  const left = statements.filter(({ label }) => !without.test(label));
   Object.assign(before, { statements: left });
   return () => void Object.assign(before, { statements });
 }
@@ -113,6 +113,11 @@ describe('Verify isolation', () => {
       'reads of the objects of all tenants, in both layers',
       () => openObjects('s3:GetObject'),
       /: s3:GetObject tenants\/\w+\/\.provisioned, metadata by a neighbour's session$/,
+    ],
+    [
+      'uploads that the tenant’s key does not reach',
+      () => openBucket(/NameNoKey/),
+      /: s3:PutObject tenants\/\w+\/\.provisioned, under no key of the tenant by the tenant's session$/,
     ],
     [
       'sessions without a tag',

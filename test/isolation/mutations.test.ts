@@ -330,6 +330,16 @@ const OF_DATA: readonly Mutation[] = [
       ['resource alone'],
     ],
   ),
+  ...['DenyUploadsThatNameNoKey', 'DenyUploadsWithKeysOfCallers'].map(
+    (sid): Mutation => [
+      `a bucket policy without ${sid}`,
+      (stage) => {
+        const policy = bucketPolicy(stage);
+        policy.Statement = without(sid)(policy.Statement);
+      },
+      ['matrix', 'resource alone'],
+    ],
+  ),
   [
     'a bucket policy without a delimiter',
     (stage) =>

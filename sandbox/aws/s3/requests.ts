@@ -23,6 +23,7 @@ export interface S3Input {
   readonly Range?: string;
   readonly ServerSideEncryption?: string;
   readonly SSEKMSKeyId?: string;
+  readonly SSECustomerAlgorithm?: string;
   readonly BucketKeyEnabled?: boolean;
   readonly BypassGovernanceRetention?: boolean;
   readonly ChecksumMode?: string;
@@ -64,6 +65,7 @@ const HEADER_MEMBERS: Readonly<Record<string, keyof S3Input>> = {
   range: 'Range',
   'x-amz-server-side-encryption': 'ServerSideEncryption',
   'x-amz-server-side-encryption-aws-kms-key-id': 'SSEKMSKeyId',
+  'x-amz-server-side-encryption-customer-algorithm': 'SSECustomerAlgorithm',
   'x-amz-server-side-encryption-bucket-key-enabled': 'BucketKeyEnabled',
   'x-amz-bypass-governance-retention': 'BypassGovernanceRetention',
   'x-amz-checksum-mode': 'ChecksumMode',

@@ -66,6 +66,8 @@ export class Store {
 
   /** What new content of this bucket is encrypted with; the key must be usable. */
   encryptionFor(bucket: Bucket, input: S3Input): Encryption {
+    if (input.SSECustomerAlgorithm !== undefined)
+      throw new ServiceError('NotImplemented', 'The sandbox keeps no objects under keys of callers (SSE-C)', 501);
     const asked: Encryption =
       input.ServerSideEncryption === undefined
         ? bucket.encryption

@@ -103,6 +103,7 @@ const contextOf = (input: S3Input): ContextRecord => {
     's3:VersionId': input.VersionId,
     's3:x-amz-server-side-encryption': input.ServerSideEncryption,
     's3:x-amz-server-side-encryption-aws-kms-key-id': input.SSEKMSKeyId,
+    's3:x-amz-server-side-encryption-customer-algorithm': input.SSECustomerAlgorithm,
   };
 };
 

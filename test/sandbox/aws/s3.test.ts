@@ -90,6 +90,12 @@ describe('S3', () => {
       ]);
     });
 
+    it('are refused under a key that the caller brings, which is not served', async () => {
+      const upload = put('k', { SSECustomerAlgorithm: 'AES256', SSECustomerKey: 'k'.repeat(32) });
+
+      await expect(upload).rejects.toMatchObject({ name: 'NotImplemented' });
+    });
+
     it('arrive whole when they are streamed in aws-chunked frames with a trailing checksum', async () => {
       const body = Buffer.alloc(300_000, 'abc');
       await put('stream', {

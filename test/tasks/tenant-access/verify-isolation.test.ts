@@ -62,7 +62,8 @@ const OWN: Readonly<Record<string, (tenant: string, input: Input) => boolean>> =
     TableName === DATA_TABLE && (Item as { pk: string }).pk.startsWith(`TENANT#${tenant}#`),
   GetObjectCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
   HeadObjectCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
-  PutObjectCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
+  PutObjectCommand: (tenant, { Key, SSEKMSKeyId }) =>
+    String(Key).startsWith(`tenants/${tenant}/`) && SSEKMSKeyId === aKeyArn(),
   UploadPartCommand: (tenant, { Key }) => String(Key).startsWith(`tenants/${tenant}/`),
   ListObjectsV2Command: (tenant, { Bucket, Prefix }) =>
     Bucket === DATA_BUCKET && String(Prefix).startsWith(`tenants/${tenant}/`),
@@ -258,6 +259,12 @@ describe('verify-isolation', () => {
       'objects to write, and no key to write them with',
       ({ command }) => command === 'UploadPartCommand',
       "s3:PutObject tenants/acme0/.provisioned, a part by the tenant's session; s3:PutObject tenants/acme/.provisioned, a part by a neighbour's session",
+    ],
+    [
+      'uploads that the tenant’s key does not reach',
+      ({ tenant, command, input }) =>
+        command === 'PutObjectCommand' && input['Key'] === `tenants/${tenant}/.provisioned`,
+      "s3:PutObject tenants/acme/.provisioned, under no key of the tenant by the tenant's session",
     ],
     [
       'any key that is tagged',
