@@ -39,19 +39,6 @@ export async function tagsOf({
   return (await bedrock.send(new ListTagsForResourceCommand({ resourceArn: knowledgeBaseArn }))).tags ?? {};
 }
 
-/** A data source by name; names are not known to be unique within a knowledge base, the first one counts. */
-export async function getDataSource(knowledgeBaseId: string, name: string): Promise<DataSource | undefined> {
-  for await (const page of paginateListDataSources({ client: bedrock }, { knowledgeBaseId })) {
-    const summary = page.dataSourceSummaries?.find((source) => source.name === name);
-    if (summary?.dataSourceId === undefined) continue;
-    const { dataSource } = await bedrock.send(
-      new GetDataSourceCommand({ knowledgeBaseId, dataSourceId: summary.dataSourceId }),
-    );
-    return dataSource;
-  }
-  return undefined;
-}
-
 /** All data sources of a knowledge base. */
 export async function dataSourcesOf(knowledgeBaseId: string): Promise<readonly DataSource[]> {
   const found: DataSource[] = [];

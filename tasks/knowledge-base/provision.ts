@@ -22,7 +22,7 @@ import {
 import type { LedgerEntry } from '../shared/registry';
 import { FIELDS } from '../vector-index/contract';
 import { provisionKnowledgeBase as contract, READY_WITHIN_MINUTES } from './contract';
-import { bedrock, getDataSource, getKnowledgeBase, knowledgeBasesOfAccount, tagsOf } from './knowledge-base-calls';
+import { bedrock, dataSourcesOf, getKnowledgeBase, knowledgeBasesOfAccount, tagsOf } from './knowledge-base-calls';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -142,7 +142,14 @@ async function adopt(tenantId: string, { env, app }: Scope): Promise<KnowledgeBa
 async function ensureDataSource(tenantId: string, knowledgeBaseId: string, { env }: Scope): Promise<boolean> {
   const name = dataSourceName(tenantId);
   const bucketArn = `arn:${env.VECTOR_DOMAIN_ARN.split(':')[1]}:s3:::${env.DATA_BUCKET}`;
-  const existing = await getDataSource(knowledgeBaseId, name);
+  const sources = await dataSourcesOf(knowledgeBaseId);
+  const existing = sources.find((source) => source.name === name);
+  const further = sources.filter((source) => source !== existing).map(({ dataSourceId }) => dataSourceId);
+  if (further.length > 0) {
+    throw new ResourceConflictError(
+      `tenant ${tenantId}: knowledge base ${knowledgeBaseId} has further data sources, which may read anybody's documents: ${further.join(', ')}`,
+    );
+  }
   const dataSource = existing ?? (await createDataSource());
   const source = dataSource?.dataSourceConfiguration?.s3Configuration;
   const prefixes = source?.inclusionPrefixes;

@@ -1,9 +1,12 @@
 import { appId, dataSourceName, documentPrefix, MANAGED_BY_TAG, TENANT_TAG, vectorIndexName } from '../shared/names';
 import { BY_HAND, missing, problemsOf, type Verify } from '../shared/verification';
 import { KNOWLEDGE_BASE } from './contract';
-import { getDataSource, getKnowledgeBase, tagsOf } from './knowledge-base-calls';
+import { dataSourcesOf, getKnowledgeBase, tagsOf } from './knowledge-base-calls';
 
-/** The knowledge base is active over the tenant's index and reads the tenant's documents only, which it does not own. */
+/**
+ * The knowledge base is active over the tenant's index and reads the tenant's documents only, which it does not own. It has
+ * one data source: its role may read every tenant's documents, so another one could bring them into this tenant's index.
+ */
 export const verifyKnowledgeBase: Verify<
   'DATA_BUCKET' | 'VECTOR_DOMAIN_ARN' | 'KNOWLEDGE_BASE_ROLE_ARN' | 'EMBEDDING_MODEL_ARN'
 > = async ({ tenantId, env, app, ledger }) => {
@@ -11,7 +14,8 @@ export const verifyKnowledgeBase: Verify<
   const knowledgeBase = id === undefined ? undefined : await getKnowledgeBase(id);
   if (id === undefined || knowledgeBase === undefined)
     return [missing(`knowledge base ${id ?? 'of the ledger'} does not exist`)];
-  const [source, tags] = await Promise.all([getDataSource(id, dataSourceName(tenantId)), tagsOf(knowledgeBase)]);
+  const [sources, tags] = await Promise.all([dataSourcesOf(id), tagsOf(knowledgeBase)]);
+  const source = sources.find(({ name }) => name === dataSourceName(tenantId));
   const storage = knowledgeBase.storageConfiguration?.opensearchManagedClusterConfiguration;
   const documents = source?.dataSourceConfiguration?.s3Configuration;
   const model = knowledgeBase.knowledgeBaseConfiguration?.vectorKnowledgeBaseConfiguration?.embeddingModelArn;
@@ -39,6 +43,11 @@ export const verifyKnowledgeBase: Verify<
           },
           BY_HAND,
         )),
+    ...sources
+      .filter((one) => one !== source)
+      .flatMap(({ dataSourceId }) =>
+        problemsOf({ [`knowledge base ${id} has the further data source ${dataSourceId}`]: false }, BY_HAND),
+      ),
     ...problemsOf(
       {
         [`knowledge base ${id} is not tagged ${TENANT_TAG}=${tenantId}`]: tags[TENANT_TAG] === tenantId,

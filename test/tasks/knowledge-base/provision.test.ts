@@ -187,14 +187,26 @@ describe('provision-knowledge-base', () => {
     });
 
     it('uses the data source that is there', async () => {
-      serve({
-        knowledgeBases: [aKnowledgeBase()],
-        dataSources: [aDataSource({ dataSourceId: 'DS0', name: 'another' }), aDataSource()],
-      });
+      serve({ knowledgeBases: [aKnowledgeBase()], dataSources: [aDataSource()] });
 
       const output = await handler(aTaskInput(), aContext());
 
       expect(output).toEqual({ physicalId: 'KB1', ready: true });
+      expect(dataSourceCreates()).toEqual([]);
+    });
+
+    it.each([
+      ['beside the tenant’s', [aDataSource({ dataSourceId: 'DS0', name: 'another' }), aDataSource()]],
+      ['before there is the tenant’s', [aDataSource({ dataSourceId: 'DS0', name: 'another' })]],
+    ])('refuses another data source %s: it could read the documents of other tenants', async (_when, dataSources) => {
+      serve({ knowledgeBases: [aKnowledgeBase()], dataSources });
+
+      const run = handler(aTaskInput(), aContext());
+
+      await expect(run).rejects.toMatchObject({
+        name: 'ResourceConflictError',
+        message: expect.stringMatching(/ documents: DS0$/),
+      });
       expect(dataSourceCreates()).toEqual([]);
     });
 

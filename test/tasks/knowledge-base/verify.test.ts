@@ -68,6 +68,19 @@ describe('verifyKnowledgeBase', () => {
     ]);
   });
 
+  it('sees a further data source, whatever it reads, also on a later page', async () => {
+    const further = aDataSource({ dataSourceId: 'DS9', name: 'further' });
+    bedrock.on(ListDataSourcesCommand).resolves({ dataSourceSummaries: [aDataSource()], nextToken: 'more' });
+    bedrock
+      .on(ListDataSourcesCommand, { knowledgeBaseId: 'KB1', nextToken: 'more' })
+      .resolves({ dataSourceSummaries: [further] });
+    bedrock.on(GetDataSourceCommand, { knowledgeBaseId: 'KB1', dataSourceId: 'DS9' }).resolves({ dataSource: further });
+
+    expect(await verifyKnowledgeBase(verification())).toEqual([
+      { kind: 'mis-configured', byHand: true, message: 'knowledge base KB1 has the further data source DS9' },
+    ]);
+  });
+
   it('reports a knowledge base that is gone', async () => {
     bedrock.on(GetKnowledgeBaseCommand).rejects(anAwsError('ResourceNotFoundException', '', 404));
 
