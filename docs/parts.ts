@@ -166,10 +166,13 @@ function permissionTable(): string {
 }
 
 const conditionsOf = ({ conditions = {} }: Permission): string =>
-  Object.values(conditions)
-    .flatMap((keys) => Object.entries(keys))
-    .map(([key, value]) =>
-      value === 'false' ? `\`${key}\` is present` : `\`${key}\` is \`${[value].flat().join('` or `')}\``,
+  Object.entries(conditions)
+    .flatMap(([operator, keys]) =>
+      Object.entries(keys).map(([key, value]) =>
+        operator === 'Null'
+          ? `\`${key}\` is ${value === 'false' ? 'present' : 'absent'}`
+          : `\`${key}\` is \`${[value].flat().join('` or `')}\``,
+      ),
     )
     .join(', ');
 

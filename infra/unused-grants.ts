@@ -68,6 +68,17 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     'moves the alias away from a key that is being deleted by hand',
   ),
   ...grants(
+    'provision-encryption-key',
+    ['kms:TagResource'],
+    'gives a key the tag of its tenant back where it still has the app’s',
+    'tenant keys',
+  ),
+  ...grants(
+    'provision-knowledge-base',
+    ['bedrock:TagResource'],
+    'gives a knowledge base the tag of its tenant back where it still has the app’s',
+  ),
+  ...grants(
     'provision-storage-prefix',
     ['kms:Decrypt'],
     'S3 may open a data key it has just made; the sandbox does not',

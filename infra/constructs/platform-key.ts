@@ -3,7 +3,7 @@ import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { Construct } from 'constructs';
 import { appId } from '../../tasks/shared/names';
-import type { StageConfig } from '../config';
+import { STAGES, type StageConfig } from '../config';
 import { removalPolicy } from './removal';
 
 export interface PlatformKeyProps {
@@ -28,7 +28,8 @@ const ADMINISTRATION = [
 
 /**
  * A rotated key of the platform, for what all tenants share. It carries no managed-by tag, because task roles administer
- * keys that have it; and because a role that may create tagged keys may tag any key, roles of the app are kept from it here.
+ * keys that have it; and because a role that makes keys may tag one that has no such tag, the roles of every stage of the app are
+ * kept from it here: stages may share an account.
  */
 export class PlatformKey extends Construct {
   readonly key: Key;
@@ -51,7 +52,11 @@ export class PlatformKey extends Construct {
         actions: ADMINISTRATION,
         resources: ['*'],
         conditions: {
-          ArnLike: { 'aws:PrincipalArn': `arn:${partition}:iam::${account}:role/${appId(config.app)}-*` },
+          ArnLike: {
+            'aws:PrincipalArn': STAGES.map(
+              (stage) => `arn:${partition}:iam::${account}:role/${appId({ ...config.app, stage })}-*`,
+            ),
+          },
         },
       }),
     );

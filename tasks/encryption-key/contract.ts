@@ -7,7 +7,8 @@ import {
   Switched,
   TaskInput,
 } from '../shared/contract';
-import { appId, MANAGED_BY_TAG } from '../shared/names';
+import { appId, keyAlias, MANAGED_BY_TAG } from '../shared/names';
+import { markAsOurs } from '../shared/permissions';
 import { HOLD_STATUSES, PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 import { KEY_POLICY_ENVIRONMENT } from './key-policy';
 
@@ -15,11 +16,13 @@ export const ENCRYPTION_KEY = 'encryption-key';
 
 export const keyDescription = (tenantId: string): string => `Data of tenant ${tenantId}`;
 
+const keys = ({ partition, region, account }: Platform): string => `arn:${partition}:kms:${region}:${account}:key/*`;
+
 /** Keys that this app made: nothing else may be touched. */
-const ourKeys = ({ app, partition, region, account }: Platform, actions: readonly string[]): Permission => ({
+const ourKeys = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
-  resources: [`arn:${partition}:kms:${region}:${account}:key/*`],
-  conditions: { StringEquals: { [`aws:ResourceTag/${MANAGED_BY_TAG}`]: appId(app) } },
+  resources: [keys(platform)],
+  conditions: { StringEquals: { [`aws:ResourceTag/${MANAGED_BY_TAG}`]: appId(platform.app) } },
   wildcardReason: 'Key ids are chosen by KMS; the condition admits only keys tagged as made by this app and stage.',
 });
 
@@ -53,18 +56,22 @@ export const provisionEncryptionKey = defineContract({
   environment: KEY_POLICY_ENVIRONMENT,
   permissions: (platform) => [
     {
-      actions: ['kms:CreateKey', 'kms:TagResource'],
+      actions: ['kms:CreateKey'],
       resources: ['*'],
       conditions: { StringEquals: { [`aws:RequestTag/${MANAGED_BY_TAG}`]: appId(platform.app) } },
       wildcardReason:
         'CreateKey has no resource before it ran; the condition demands the tag that marks the key as ours.',
     },
+    // Keys of others mostly have aliases, ours one of this path. A key that is being made has none: then the condition holds.
+    ...markAsOurs(platform, 'kms:TagResource', keys(platform), {
+      'ForAllValues:StringLike': { 'kms:ResourceAliases': keyAlias(platform.app, '*') },
+    }),
     SEARCH,
     LOOK,
     {
       actions: ['kms:CreateAlias', 'kms:UpdateAlias'],
       resources: [
-        `arn:${platform.partition}:kms:${platform.region}:${platform.account}:alias/${appId(platform.app)}/tenant/*`,
+        `arn:${platform.partition}:kms:${platform.region}:${platform.account}:${keyAlias(platform.app, '*')}`,
       ],
       wildcardReason: 'One alias per tenant below the path of this app and stage.',
     },
@@ -82,11 +89,11 @@ export const provisionEncryptionKey = defineContract({
 });
 
 /** What verify.ts calls; granted to verify-tenant. Without the condition on the tag: a missing tag is one of the things to be found. */
-export const verifyEncryptionKeyPermissions = ({ partition, region, account }: Platform): readonly Permission[] => [
+export const verifyEncryptionKeyPermissions = (platform: Platform): readonly Permission[] => [
   LOOK,
   {
     actions: ['kms:GetKeyPolicy', 'kms:GetKeyRotationStatus', 'kms:ListResourceTags'],
-    resources: [`arn:${partition}:kms:${region}:${account}:key/*`],
+    resources: [keys(platform)],
     wildcardReason: 'Key ids are chosen by KMS; these calls show state, policy and tags, and use no key.',
   },
 ];
@@ -142,7 +149,7 @@ export const destroyEncryptionKey = defineContract({
     {
       actions: ['kms:DeleteAlias'],
       resources: [
-        `arn:${platform.partition}:kms:${platform.region}:${platform.account}:alias/${appId(platform.app)}/tenant/*`,
+        `arn:${platform.partition}:kms:${platform.region}:${platform.account}:${keyAlias(platform.app, '*')}`,
       ],
       wildcardReason: 'One alias per tenant below the path of this app and stage.',
     },
@@ -150,7 +157,7 @@ export const destroyEncryptionKey = defineContract({
 });
 
 /** Looking at a key from all sides, see orphans.ts. Reads only. */
-export const examineKeyPermissions = ({ partition, region, account }: Platform): readonly Permission[] => [
+export const examineKeyPermissions = (platform: Platform): readonly Permission[] => [
   {
     actions: ['kms:ListAliases'],
     resources: ['*'],
@@ -158,7 +165,7 @@ export const examineKeyPermissions = ({ partition, region, account }: Platform):
   },
   {
     actions: ['kms:DescribeKey', 'kms:ListResourceTags', 'kms:GetKeyLastUsage'],
-    resources: [`arn:${partition}:kms:${region}:${account}:key/*`],
+    resources: [keys(platform)],
     wildcardReason: 'Key ids are chosen by KMS; these calls show state, tags and the last use, and use no key.',
   },
 ];

@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { Destroyed, defineContract, type Permission, type Platform, TaskInput, Text } from '../shared/contract';
 import { appId, MANAGED_BY_TAG } from '../shared/names';
+import { markAsOurs } from '../shared/permissions';
 import { PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
 
 export const KNOWLEDGE_BASE = 'knowledge-base';
@@ -10,10 +11,13 @@ export const POLL_SECONDS = 90;
 /** After this long a knowledge base that is not active counts as stuck. */
 export const READY_WITHIN_MINUTES = 30;
 
-const knowledgeBases = ({ app, partition, region, account }: Platform, actions: readonly string[]): Permission => ({
+const all = ({ partition, region, account }: Platform): string =>
+  `arn:${partition}:bedrock:${region}:${account}:knowledge-base/*`;
+
+const knowledgeBases = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
-  resources: [`arn:${partition}:bedrock:${region}:${account}:knowledge-base/*`],
-  conditions: { StringEquals: { [`aws:ResourceTag/${MANAGED_BY_TAG}`]: appId(app) } },
+  resources: [all(platform)],
+  conditions: { StringEquals: { [`aws:ResourceTag/${MANAGED_BY_TAG}`]: appId(platform.app) } },
   wildcardReason:
     'Ids are chosen by Bedrock; the condition admits only knowledge bases tagged as made by this app and stage.',
 });
@@ -25,9 +29,9 @@ const LIST: Permission = {
 };
 
 /** Without a condition on tags, which would turn "not found" and "somebody else's" into "access denied". */
-const look = ({ partition, region, account }: Platform, actions: readonly string[]): Permission => ({
+const look = (platform: Platform, actions: readonly string[]): Permission => ({
   actions,
-  resources: [`arn:${partition}:bedrock:${region}:${account}:knowledge-base/*`],
+  resources: [all(platform)],
   wildcardReason: 'A knowledge base that is gone has no tag to compare; it reads settings, no documents.',
 });
 
@@ -53,12 +57,13 @@ export const provisionKnowledgeBase = defineContract({
   permissions: (platform) => [
     LIST,
     {
-      actions: ['bedrock:CreateKnowledgeBase', 'bedrock:TagResource'],
+      actions: ['bedrock:CreateKnowledgeBase'],
       resources: ['*'],
       conditions: { StringEquals: { [`aws:RequestTag/${MANAGED_BY_TAG}`]: appId(platform.app) } },
       wildcardReason:
         'CreateKnowledgeBase has no resource before it ran; the condition demands the tag that marks it as ours.',
     },
+    ...markAsOurs(platform, 'bedrock:TagResource', all(platform)),
     look(platform, ['bedrock:GetKnowledgeBase', 'bedrock:ListTagsForResource']),
     knowledgeBases(platform, ['bedrock:CreateDataSource', 'bedrock:GetDataSource', 'bedrock:ListDataSources']),
     {

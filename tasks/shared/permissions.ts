@@ -1,5 +1,13 @@
 import type { Permission, Platform } from './contract';
-import { AUDIT_LOG_STREAM, AUDIT_ROOT, auditLogGroupName, BY_STATUS, BY_TENANT_INDEX } from './names';
+import {
+  AUDIT_LOG_STREAM,
+  AUDIT_ROOT,
+  appId,
+  auditLogGroupName,
+  BY_STATUS,
+  BY_TENANT_INDEX,
+  MANAGED_BY_TAG,
+} from './names';
 import { STATUSES } from './tenant';
 
 /** Items of a table, by partition; the Null condition rules out calls that name no key, such as scans. */
@@ -88,3 +96,35 @@ export const userPool = ({ userPoolArn }: Pick<Platform, 'userPoolArn'>, actions
   actions,
   resources: [userPoolArn],
 });
+
+/**
+ * Giving the tag that marks a resource as made by this app and stage. The tag is power over what has it, so it is given to
+ * what is being made, which has no tags yet, to what has lost the tag, and to what has it; never to what carries the tag of
+ * another app or stage, which would be taken away from it.
+ * @param made ARN of what there is already, with a wildcard
+ * @param unmarked what else must hold of a resource without the tag
+ */
+export const markAsOurs = (
+  { app }: Pick<Platform, 'app'>,
+  action: string,
+  made: string,
+  unmarked: Permission['conditions'] = {},
+): readonly Permission[] => {
+  const mark = { [`aws:RequestTag/${MANAGED_BY_TAG}`]: appId(app) };
+  const existing = `aws:ResourceTag/${MANAGED_BY_TAG}`;
+  return [
+    {
+      actions: [action],
+      resources: ['*'],
+      conditions: { StringEquals: mark, Null: { [existing]: 'true' }, ...unmarked },
+      wildcardReason:
+        'What is being made has no ARN yet; the conditions demand the tag of this app and stage, and admit nothing that has another’s.',
+    },
+    {
+      actions: [action],
+      resources: [made],
+      conditions: { StringEquals: { ...mark, [existing]: appId(app) } },
+      wildcardReason: 'Ids are chosen by AWS; the condition admits only what this app and stage has made.',
+    },
+  ];
+};

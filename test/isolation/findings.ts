@@ -643,12 +643,70 @@ const problemsIn = (what: string, problems: Readonly<Record<string, boolean>>): 
   Object.entries(problems).flatMap(([problem, is]) => (is ? [`${what}: ${problem}`] : []));
 
 /** What each part of the suite finds. */
+/**
+ * What roles of the stage could mark as made by it, and so have power over, although it is another app's or stage's; and
+ * what of the stage's own they could not mark. Stages may share an account.
+ */
+export function takings(stage: Stage): string[] {
+  const { iam, directory } = iamOf(stage);
+  const own = `${APP.name}-${APP.stage}`;
+  const sharing = resourcePolicy('the default', DEFAULT_KEY_POLICY, true);
+  const mark = (service: string, resource: string, context: ContextRecord): AccessRequest => ({
+    action: `${service}:TagResource`,
+    resource,
+    ...(service === 'kms' && resource !== '*' && { policy: sharing }),
+    context: { ...requestTags({ 'managed-by': own }), ...context },
+  });
+  const key = (context: ContextRecord) => mark('kms', RESOURCE_ARN('kms', 'key/one'), context);
+  const knowledgeBase = (context: ContextRecord) =>
+    mark('bedrock', RESOURCE_ARN('bedrock', 'knowledge-base/ONE'), context);
+  const madeBy = (app: string): ContextRecord => ({ 'aws:ResourceTag/managed-by': app });
+  const foreign: Readonly<Record<string, AccessRequest>> = {
+    'a key of another stage': key(madeBy(`${APP.name}-prod`)),
+    'a key of another app': key({ ...madeBy('other-app-dev'), 'kms:ResourceAliases': [`alias/${own}/tenant/acme`] }),
+    'a key of nobody, with an alias': key({ 'kms:ResourceAliases': [`alias/${APP.name}-prod/platform/data`] }),
+    'a knowledge base of another stage': knowledgeBase(madeBy(`${APP.name}-prod`)),
+  };
+  const ours: Readonly<Record<string, readonly [task: string, request: AccessRequest]>> = {
+    'a key that it makes': ['provision-encryption-key', mark('kms', '*', {})],
+    'its key': ['provision-encryption-key', key(madeBy(own))],
+    'its key without tag': ['provision-encryption-key', key({ 'kms:ResourceAliases': [`alias/${own}/tenant/acme`] })],
+    'a knowledge base that it makes': ['provision-knowledge-base', mark('bedrock', '*', {})],
+    'its knowledge base without tag': ['provision-knowledge-base', knowledgeBase({})],
+  };
+  const may = (roleArn: string, request: AccessRequest) =>
+    iam.refusal('kms', iam.sessionOf(roleArn, OTHER_ROLES_SESSION), request) === undefined;
+  const platformKeys = ofType(stage, 'AWS::KMS::Key').map(([id, { KeyPolicy }]) => ({
+    id,
+    policy: resourcePolicy(`policy of ${id}`, KeyPolicy, true),
+  }));
+  const session = iam.sessionOf(roleArnOf(`${own}-provision-encryption-key`), OTHER_ROLES_SESSION);
+  return [
+    ...Object.entries(foreign).flatMap(([what, request]) =>
+      directory.roles().flatMap(({ arn, name }) => (may(arn, request) ? [`${name} may mark ${what}`] : [])),
+    ),
+    ...Object.entries(ours).flatMap(([what, [task, request]]) =>
+      may(roleArnOf(`${own}-${task}`), request) ? [] : [`${task} may not mark ${what}`],
+    ),
+    ...platformKeys.flatMap(({ id, policy }) =>
+      ['dev', 'prod'].flatMap((other) => {
+        const roleArn = roleArnOf(`${APP.name}-${other}-provision-encryption-key`);
+        const request = { ...key({}), policy };
+        return iam.refusal('kms', { ...session, roleArn, policies: [EVERYTHING] }, request) === undefined
+          ? [`a task of ${other} may mark ${id}`]
+          : [];
+      }),
+    ),
+  ];
+}
+
 export const PARTS = {
   matrix: (stage) => leaks(stage).found,
   'role alone': (stage) => leaks(stage, 'role alone').found,
   'resource alone': (stage) => leaks(stage, 'resource alone').found,
   starts,
   powers,
+  takings,
   offences,
 } as const satisfies Readonly<Record<string, (stage: Stage) => readonly string[]>>;
 export type Part = keyof typeof PARTS;

@@ -1,4 +1,4 @@
-import { leaks, offences, powers, starts } from './findings';
+import { leaks, offences, powers, starts, takings } from './findings';
 import { aStage, type Stage } from './policies';
 
 let stage: Stage;
@@ -31,6 +31,10 @@ describe('the synthesized policies', () => {
 
   it('give no other role a power over tenants’ data that is not on the list', () => {
     expect(powers(stage)).toEqual([]);
+  });
+
+  it('let no role mark as this stage’s what another one, or another app, has made', () => {
+    expect(takings(stage)).toEqual([]);
   });
 
   it('make none of the classic mistakes', () => {

@@ -472,6 +472,27 @@ const OF_OTHER_ROLES: readonly Mutation[] = [
     ['powers'],
   ],
   [
+    'a tag of this stage on whatever key',
+    (stage) => {
+      for (const { Action, Condition } of statementsOf(roleOf(stage, 'provision-encryption-key')))
+        if (Action === 'kms:TagResource') delete Condition.Null;
+    },
+    ['takings'],
+  ],
+  [
+    'a tag of this stage on keys that have an alias of others',
+    (stage) => {
+      for (const { Action, Condition } of statementsOf(roleOf(stage, 'provision-encryption-key')))
+        if (Action === 'kms:TagResource') delete Condition['ForAllValues:StringLike'];
+    },
+    ['takings'],
+  ],
+  [
+    'a platform key that tasks of another stage may mark',
+    (stage) => replace(named(stage, 'AWS::KMS::Key', 'DataKey').KeyPolicy.Statement.slice(-1), /prod-/, 'other-'),
+    ['takings'],
+  ],
+  [
     'a function that may assume the role, and that the role trusts',
     (stage) => {
       for (const { Condition } of trust(stage)) delete Condition.ArnEquals;
