@@ -88,6 +88,8 @@ export class VectorDomain extends Construct {
       nodeToNodeEncryptionOptions: { enabled: true },
       domainEndpointOptions: { enforceHttps: true, tlsSecurityPolicy: 'Policy-Min-TLS-1-2-PFS-2023-10' },
       accessPolicies: accessPolicy(this.arn, props),
+      // IAM sees the path only. With an index named in the body, _bulk, _mget and _msearch would pass by its index [ac].
+      advancedOptions: { 'rest.action.multi.allow_explicit_index': 'false' },
       logPublishingOptions: Object.fromEntries(
         logGroups.map(({ kind, logGroup }) => [
           kind,

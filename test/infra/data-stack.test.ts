@@ -301,6 +301,15 @@ describe('the data stack', () => {
     expect(statements.flatMap(({ Action }) => listed(Action))).not.toContain('es:*');
   });
 
+  it.each(['dev', 'staging', 'prod'] as const)(
+    'refuses in the domain of %s index names in the body, which its access policy does not see',
+    (stage) => {
+      aStage(stage).data.hasResourceProperties('AWS::OpenSearchService::Domain', {
+        AdvancedOptions: { 'rest.action.multi.allow_explicit_index': 'false' },
+      });
+    },
+  );
+
   it.each([
     ['dev', { InstanceCount: 1, ZoneAwarenessEnabled: false, DedicatedMasterEnabled: false }],
     [
