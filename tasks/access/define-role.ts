@@ -1,5 +1,6 @@
 import type * as z from 'zod/mini';
 import { QuotaExceededError, RequestConflictError, VersionConflictError } from '../shared/errors';
+import { PERMISSIONS } from './catalogue';
 import { defineRole as contract, MAX_ROLES } from './contract';
 import { defineOperation, type OperationScope } from './define-operation';
 import { notHeld, openRoles, type Role } from './roles';
@@ -9,7 +10,8 @@ type Scope = OperationScope<(typeof contract.environment)[number]>;
 
 /**
  * Makes a role, or gives it other permissions. Nobody puts into a role what they do not hold themselves: else they would
- * change a role of their own and hold it. A change holds for all members who have the role, with their next call.
+ * change a role of their own and hold it. Nor do they take it out of one, as they cannot take the role from its members. A
+ * change holds for all members who have the role, with their next call.
  */
 export async function defineRole({ roleId, requestId, permissions, version }: Input, scope: Scope) {
   const { env, registry, caller, refuse, now } = scope;
@@ -24,6 +26,11 @@ export async function defineRole({ roleId, requestId, permissions, version }: In
   const existing = await roles.get(tenantId, roleId);
   const isOurs = (role: Role): boolean => role.requestId === requestId && role.changedBy === sub;
   if (existing !== undefined && isOurs(existing)) return repeated(existing, permissions);
+  // A word that the catalogue no longer has permits nothing: it may go.
+  const taken = PERMISSIONS.filter((name) => existing?.permissions.includes(name) && !permissions.includes(name));
+  const lost = notHeld(caller.permissions, taken);
+  if (lost.length > 0)
+    return await refuse('NOT_HELD', `role ${roleId} would lose what user ${sub} does not hold: ${lost.join(', ')}`);
   const next: Role = {
     roleId,
     tenantId,

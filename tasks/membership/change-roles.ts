@@ -21,7 +21,8 @@ export async function changeMemberRoles({ sub, roles, version, requestId }: Inpu
   const payload = { sub, roles, version };
   await assertSameRequest(memberships, { operation: contract.name, tenantId, requestId, payload }, now());
   const read = await memberships.get(sub, tenantId);
-  if (read?.requestId === requestId) {
+  // Only whoever made the change repeats it; anybody else is asked what they hold, and told of another version.
+  if (read?.requestId === requestId && read.changedBy === caller.sub) {
     const finished = await finishChange(memberships, read);
     return { physicalId: sub, version: finished.version };
   }

@@ -270,6 +270,24 @@ describe('define-role', () => {
       expect(await roleItem('team-lead')).toMatchObject({ version: 1 });
     });
 
+    it('refuses to take out of a role what they do not hold, and audits it', async () => {
+      await tables.put(MEMBERSHIP_TABLE, aRole({ permissions: ['documents:read', 'audit:read'] }));
+
+      await expect(callDefine({ version: 1 })).rejects.toMatchObject({
+        name: 'ForbiddenError',
+        message: expect.stringMatching(/role reader would lose what user sub-1 does not hold: audit:read$/),
+      });
+      expect(await roleItem()).toMatchObject({ permissions: ['documents:read', 'audit:read'], version: 1 });
+      expect(records()).toContainEqual(expect.objectContaining({ outcome: 'REFUSED', reason: 'NOT_HELD' }));
+    });
+
+    it('takes out of a role what they hold, and what the catalogue no longer has', async () => {
+      await tables.put(MEMBERSHIP_TABLE, aRole({ permissions: ['documents:read', 'roles:define', 'faxes:send'] }));
+
+      expect(await callDefine({ version: 1 })).toMatchObject({ version: 2 });
+      expect(await roleItem()).toMatchObject({ permissions: ['documents:read'] });
+    });
+
     it('refuses, also as a repeat, what a role said when they held more', async () => {
       await tables.put(MEMBERSHIP_TABLE, aRole({ requestId: 'r-1', changedBy: 'sub-1', permissions: ['audit:read'] }));
 

@@ -341,6 +341,18 @@ describe('change-member-roles', () => {
     expect(await owners()).toEqual(new Set(['sub-1', 'sub-2']));
   });
 
+  it('is not repeated by somebody else, who may not even make it', async () => {
+    await role('changer', ['members:change']);
+    await member('known', ['changer']);
+    await call(changeRoles, aChange());
+
+    await expect(call(changeRoles, aChange(), 'known')).rejects.toMatchObject({ name: 'VersionConflictError' });
+    expect(records().filter(({ requestedBy }) => requestedBy === 'user/known')).toEqual([
+      expect.objectContaining({ outcome: 'ACCEPTED' }),
+      expect.objectContaining({ outcome: 'REFUSED', reason: 'VersionConflictError' }),
+    ]);
+  });
+
   it('does not undo by a late repeat what came after it', async () => {
     await call(changeRoles, aChange());
     await call(changeRoles, aChange({ requestId: 'r-2', roles: ['member'], version: 2 }));
