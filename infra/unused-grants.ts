@@ -99,7 +99,17 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     ['kms:EnableKey'],
     'gives a key back that an onboarding took while it was being retired',
   ),
-  ...['suspend-users', 'destroy-user-group'].flatMap((role) =>
+  ...grants(
+    'examine-tenant',
+    ['dynamodb:Query'],
+    'whether a user who is enabled in a blocked tenant, or the first admin of a closed one, belongs to another tenant',
+  ),
+  ...grants(
+    'prove-tenant-gone',
+    ['dynamodb:Query'],
+    'whether a first admin who still exists belongs to another tenant',
+  ),
+  ...['provision-first-admin', 'suspend-users', 'destroy-user-group'].flatMap((role) =>
     grants(role, ['cognito-idp:DescribeUserPool'], 'asked when a group is gone already: its pool must not be'),
   ),
   ...['suspend-encryption-key', 'destroy-encryption-key'].flatMap((role) =>

@@ -39,11 +39,15 @@ export const provisionFirstAdmin = defineContract({
   output: Provisioned,
   resource: FIRST_ADMIN,
   fence: PROVISION_STATUSES,
+  // A group that was made again is filled again, at the 25 user updates a second that Cognito allows.
+  timeoutSeconds: 900,
   environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'],
   permissions: (platform) => [
     membershipItems(platform, ['dynamodb:PutItem'], ['USER#*']),
     membershipItems(platform, ['dynamodb:UpdateItem'], ['TENANT#*']),
+    membershipsByTenant(platform),
     userPool(platform, [
+      'cognito-idp:DescribeUserPool',
       'cognito-idp:AdminCreateUser',
       'cognito-idp:AdminGetUser',
       'cognito-idp:AdminAddUserToGroup',
@@ -57,9 +61,16 @@ export const verifyUserGroupPermissions = (platform: Platform): readonly Permiss
   membershipItems(platform, ['dynamodb:GetItem']),
 ];
 
+/** Which further tenants a user belongs to, see members.ts. */
+const otherTenants = (platform: Platform): readonly Permission[] => [
+  userPool(platform, ['cognito-idp:AdminListGroupsForUser']),
+  membershipItems(platform, ['dynamodb:Query'], ['USER#*']),
+];
+
 /** What verify.ts calls on top of that for a blocked tenant. */
 export const verifyBlockedUsersPermissions = (platform: Platform): readonly Permission[] => [
   userPool(platform, ['cognito-idp:ListUsersInGroup', 'cognito-idp:DescribeUserPool']),
+  ...otherTenants(platform),
 ];
 
 /** Listing the pool's groups. */
@@ -78,13 +89,13 @@ export const suspendUsers = defineContract({
   readsLedger: true,
   fence: [...HOLD_STATUSES, ...PURGE_STATUSES],
   timeoutSeconds: 120,
-  environment: ['USER_POOL_ID'],
+  environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem']),
+    ...otherTenants(platform),
     userPool(platform, [
       'cognito-idp:DescribeUserPool',
       'cognito-idp:ListUsersInGroup',
-      'cognito-idp:AdminListGroupsForUser',
       'cognito-idp:AdminDisableUser',
       'cognito-idp:AdminUserGlobalSignOut',
     ]),
@@ -103,10 +114,11 @@ export const restoreUsers = defineContract({
   readsLedger: true,
   fence: ['REINSTATING'],
   timeoutSeconds: 120,
-  environment: ['USER_POOL_ID'],
+  environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:Query', 'dynamodb:PutItem', 'dynamodb:DeleteItem']),
-    userPool(platform, ['cognito-idp:AdminListGroupsForUser', 'cognito-idp:AdminEnableUser']),
+    ...otherTenants(platform),
+    userPool(platform, ['cognito-idp:AdminEnableUser']),
   ],
 });
 
@@ -127,11 +139,11 @@ export const destroyUserGroup = defineContract({
     registryItems(platform, ['dynamodb:Query', 'dynamodb:DeleteItem']),
     membershipsByTenant(platform),
     membershipItems(platform, ['dynamodb:BatchWriteItem']),
+    ...otherTenants(platform),
     userPool(platform, [
       'cognito-idp:DescribeUserPool',
       'cognito-idp:ListUsersInGroup',
       'cognito-idp:AdminGetUser',
-      'cognito-idp:AdminListGroupsForUser',
       'cognito-idp:AdminDeleteUser',
       'cognito-idp:AdminRemoveUserFromGroup',
       'cognito-idp:DeleteGroup',
@@ -140,6 +152,7 @@ export const destroyUserGroup = defineContract({
 });
 
 export const userResiduePermissions = (platform: Platform): readonly Permission[] => [
-  userPool(platform, ['cognito-idp:GetGroup', 'cognito-idp:AdminListGroupsForUser', 'cognito-idp:DescribeUserPool']),
+  userPool(platform, ['cognito-idp:GetGroup', 'cognito-idp:DescribeUserPool']),
+  ...otherTenants(platform),
   membershipsByTenant(platform),
 ];

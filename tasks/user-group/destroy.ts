@@ -3,7 +3,6 @@ import {
   AdminGetUserCommand,
   AdminRemoveUserFromGroupCommand,
   DeleteGroupCommand,
-  DescribeUserPoolCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { firstMembershipItems } from '../membership/first-items';
 import { isNamed } from '../shared/aws-errors';
@@ -20,7 +19,7 @@ import {
 } from '../shared/suspensions';
 import { deleteItems, type ItemKey } from '../shared/tenant-items';
 import { destroyUserGroup as contract, FIRST_ADMIN } from './contract';
-import { belongsElsewhere, cognito, membersOf, otherGroupsOf } from './members';
+import { belongsElsewhere, cognito, type Directory, membersOf, ofGroup, otherTenantsOf } from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -44,13 +43,12 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
     if (users.length === 0) {
       const items = await firstMembershipItems(env.MEMBERSHIP_TABLE, tenantId);
       if (items.length > 0) {
-        await deleteFormerMembers(UserPoolId, tenantId, items, registry);
-        await deleteItems(tenantId, env.MEMBERSHIP_TABLE, items);
+        await deleteMemberships(env, tenantId, items, registry);
         removed += items.length;
         continue;
       }
       removed += await deleteUnjoinedAdmin(tenantId, scope);
-      await deleteGroup(UserPoolId, physicalId);
+      await ofGroup(UserPoolId, cognito.send(new DeleteGroupCommand({ UserPoolId, GroupName: physicalId })));
       await forgetSuspensions(tenantId, registry);
       const destroyedBy = executionNameOf(executionArn);
       const adminLedger = registry.ledger(tenantId, FIRST_ADMIN, generation, now);
@@ -63,23 +61,33 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
       });
       return { physicalId, gone: true, removed };
     }
-    for (const { Username = '' } of users) await removeUser(UserPoolId, tenantId, Username, registry);
+    for (const { Username = '' } of users) await removeUser(env, tenantId, Username, registry);
     removed += users.length;
   }
   await ledger.progress(entry, removed);
   return { physicalId, gone: false, removed };
 }
 
-/** Who left the group before, and has no other tenant. A membership goes only after its user, so that a repeat finds both. */
-async function deleteFormerMembers(
-  UserPoolId: string,
+/**
+ * With each membership its user, who may have left the group before, or lost it. The membership goes after the user, so that
+ * a repeat finds both; and right after, so that another tenant of theirs which is purged at the same time does not count it.
+ */
+async function deleteMemberships(
+  env: Directory,
   tenantId: string,
   items: readonly ItemKey[],
   registry: Scope['registry'],
 ): Promise<void> {
-  for (const { pk, sk } of items)
-    if (sk === membershipKey(tenantId) && pk.startsWith(userKey('')))
-      await removeUser(UserPoolId, tenantId, pk.slice(userKey('').length), registry);
+  const isMembership = ({ pk, sk }: ItemKey) => sk === membershipKey(tenantId) && pk.startsWith(userKey(''));
+  for (const membership of items.filter(isMembership)) {
+    await removeUser(env, tenantId, membership.pk.slice(userKey('').length), registry);
+    await deleteItems(tenantId, env.MEMBERSHIP_TABLE, [membership]);
+  }
+  await deleteItems(
+    tenantId,
+    env.MEMBERSHIP_TABLE,
+    items.filter((item) => !isMembership(item)),
+  );
 }
 
 /** Members, from the start; a page may be empty and still not be the last. */
@@ -98,21 +106,22 @@ async function forgetSuspensions(tenantId: string, registry: Scope['registry']):
 }
 
 async function removeUser(
-  UserPoolId: string,
+  env: Directory,
   tenantId: string,
   Username: string,
   registry: Scope['registry'],
 ): Promise<void> {
-  const others = await otherGroupsOf(UserPoolId, tenantId, Username);
+  const others = await otherTenantsOf(env, tenantId, Username);
   if (others === undefined) return;
   if (disables(await readSuspension(registry, tenantId, Username))) {
     // Who of the others comes back has to enable the user, and this tenant's note of having disabled them is about to go.
     const waiting = await suspendedIn(registry, others, Username, (phase) => !disables(phase));
     for (const other of waiting) await writeSuspension(registry, other, Username, 'DONE');
   }
+  const UserPoolId = env.USER_POOL_ID;
+  const leave = new AdminRemoveUserFromGroupCommand({ UserPoolId, Username, GroupName: groupName(tenantId) });
   try {
-    if (others.length > 0)
-      await cognito.send(new AdminRemoveUserFromGroupCommand({ UserPoolId, Username, GroupName: groupName(tenantId) }));
+    if (others.length > 0) await ofGroup(UserPoolId, cognito.send(leave));
     else await cognito.send(new AdminDeleteUserCommand({ UserPoolId, Username }));
   } catch (error) {
     if (!isNamed(error, 'UserNotFoundException')) throw error;
@@ -129,22 +138,12 @@ async function deleteUnjoinedAdmin(tenantId: string, { env, registry }: Scope): 
       new AdminGetUserCommand({ UserPoolId, Username: profile.adminEmail }),
     );
     const ours = UserAttributes.some(({ Name, Value }) => Name === TENANT_ATTRIBUTE && Value === tenantId);
-    if (!ours || (await belongsElsewhere(UserPoolId, tenantId, Username)) !== false) return 0;
+    if (!ours || (await belongsElsewhere(env, tenantId, Username)) !== false) return 0;
     await cognito.send(new AdminDeleteUserCommand({ UserPoolId, Username }));
     return 1;
   } catch (error) {
     if (isNamed(error, 'UserNotFoundException')) return 0;
     throw error;
-  }
-}
-
-/** "Not found" is also what a missing pool says: the pool is asked, so that a wrong variable does not pass for success. */
-async function deleteGroup(UserPoolId: string, GroupName: string): Promise<void> {
-  try {
-    await cognito.send(new DeleteGroupCommand({ UserPoolId, GroupName }));
-  } catch (error) {
-    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
-    await cognito.send(new DescribeUserPoolCommand({ UserPoolId }));
   }
 }
 

@@ -5,8 +5,10 @@ import {
   ListUsersInGroupCommand,
   type UserType,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
+import type { Environment } from '../shared/contract';
 import { groupName } from '../shared/names';
 
 export const cognito = new CognitoIdentityProviderClient(REPEATABLE);
@@ -16,55 +18,71 @@ export interface MemberPage {
   readonly next?: string;
 }
 
+/** A page of the group's members; an empty one when there is no such group. */
+export async function membersOf(UserPoolId: string, tenantId: string, from?: string): Promise<MemberPage> {
+  const page = new ListUsersInGroupCommand({
+    UserPoolId,
+    GroupName: groupName(tenantId),
+    Limit: 60,
+    ...(from && { NextToken: from }),
+  });
+  const { Users = [], NextToken } = (await ofGroup(UserPoolId, cognito.send(page))) ?? {};
+  return { users: Users, ...(NextToken && { next: NextToken }) };
+}
+
 /**
- * A page of the group's members; an empty one when there is no such group. A missing pool says the same, so it is asked: a
+ * What a call about a group answers; undefined when there is no such group. A missing pool says the same, so it is asked: a
  * wrong variable must not pass for "nobody".
  */
-export async function membersOf(UserPoolId: string, tenantId: string, from?: string): Promise<MemberPage> {
+export async function ofGroup<Answer>(UserPoolId: string, call: Promise<Answer>): Promise<Answer | undefined> {
   try {
-    const { Users = [], NextToken } = await cognito.send(
-      new ListUsersInGroupCommand({
-        UserPoolId,
-        GroupName: groupName(tenantId),
-        Limit: 60,
-        ...(from && { NextToken: from }),
-      }),
-    );
-    return { users: Users, ...(NextToken && { next: NextToken }) };
+    return await call;
   } catch (error) {
     if (!isNamed(error, 'ResourceNotFoundException')) throw error;
     await cognito.send(new DescribeUserPoolCommand({ UserPoolId }));
-    return { users: [] };
+    return undefined;
   }
 }
 
+/** Where it stands who belongs to which tenant. */
+export type Directory = Pick<Environment, 'USER_POOL_ID' | 'MEMBERSHIP_TABLE'>;
+
 /** Whether the user belongs to any other tenant. Undefined when the user is gone. */
-export const belongsElsewhere = async (UserPoolId: string, tenantId: string, Username: string) => {
-  const others = await otherGroupsOf(UserPoolId, tenantId, Username);
+export const belongsElsewhere = async (directory: Directory, tenantId: string, Username: string) => {
+  const others = await otherTenantsOf(directory, tenantId, Username);
   return others && others.length > 0;
 };
 
-/** The user's groups beside this tenant's; named after their tenants. Undefined when the user is gone. */
-export async function otherGroupsOf(
-  UserPoolId: string,
+/**
+ * The tenants beside this one that the user belongs to, or is invited to. A group or a membership is enough: whoever is taken
+ * for nobody else's is disabled and deleted, and a group may be lost, or not yet joined. Undefined when the user is gone.
+ */
+export async function otherTenantsOf(
+  { USER_POOL_ID, MEMBERSHIP_TABLE }: Directory,
   tenantId: string,
   Username: string,
 ): Promise<readonly string[] | undefined> {
-  const others: string[] = [];
+  const groups = await groupsOf(USER_POOL_ID, Username);
+  if (groups === undefined) return undefined;
+  // The pool signs in by e-mail address: then the name that Cognito gives a user is their sub.
+  const memberships = await openMemberships(MEMBERSHIP_TABLE).ofUser(Username);
+  const tenants = memberships.flatMap((one) => (one.status === 'REMOVED' ? [] : [one.tenantId]));
+  return [...new Set([...groups, ...tenants])].filter((other) => other !== groupName(tenantId));
+}
+
+/** The user's groups, named after their tenants. Undefined when the user is gone. */
+async function groupsOf(UserPoolId: string, Username: string): Promise<readonly string[] | undefined> {
+  const groups: string[] = [];
   try {
     let NextToken: string | undefined;
     do {
       const page = await cognito.send(
         new AdminListGroupsForUserCommand({ UserPoolId, Username, ...(NextToken && { NextToken }) }),
       );
-      others.push(
-        ...(page.Groups ?? []).flatMap(({ GroupName = groupName(tenantId) }) =>
-          GroupName === groupName(tenantId) ? [] : [GroupName],
-        ),
-      );
+      groups.push(...(page.Groups ?? []).flatMap(({ GroupName }) => GroupName ?? []));
       NextToken = page.NextToken;
     } while (NextToken !== undefined);
-    return others;
+    return groups;
   } catch (error) {
     if (isNamed(error, 'UserNotFoundException')) return undefined;
     throw error;

@@ -1,18 +1,17 @@
-import {
-  AdminAddUserToGroupCommand,
-  AdminGetUserCommand,
-  ListUsersInGroupCommand,
-} from '@aws-sdk/client-cognito-identity-provider';
+import { AdminAddUserToGroupCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { OWNER } from '../access/catalogue';
-import { openMemberships } from '../membership/memberships';
+import { type Memberships, openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { MissingDependencyError, ResourceConflictError } from '../shared/errors';
-import { executionNameOf, groupName, TENANT_ATTRIBUTE } from '../shared/names';
+import { executionNameOf, groupName } from '../shared/names';
 import { provisionFirstAdmin as contract } from './contract';
-import { cognito } from './members';
+import { cognito, membersOf } from './members';
 import { createOrRead, userOf } from './users';
+
+/** Memberships read at once while a group is filled again. */
+const MEMBERS_PER_PAGE = 500;
 
 /**
  * Invites the first admin, joins them to the tenant's group and makes them its owner. "User exists" does not mean "ours": the
@@ -25,9 +24,10 @@ export async function provisionFirstAdmin(
   { env, registry, ledger, state, now }: FencedScope<(typeof contract.environment)[number]>,
 ) {
   const UserPoolId = env.USER_POOL_ID;
+  const memberships = openMemberships(env.MEMBERSHIP_TABLE, registry.client);
   const entry = await ledger.read();
   if (state.activatedAt !== undefined && entry?.physicalId !== undefined) {
-    await rejoin(UserPoolId, tenantId, entry.physicalId);
+    await rejoin(UserPoolId, tenantId, memberships);
     return { physicalId: entry.physicalId, ready: true as const };
   }
   const profile = await registry.getProfile(tenantId);
@@ -45,7 +45,6 @@ export async function provisionFirstAdmin(
   }
   await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username: sub, GroupName: groupName(tenantId) }));
   await ledger.complete(sub, intent);
-  const memberships = openMemberships(env.MEMBERSHIP_TABLE, registry.client);
   const at = now().toISOString();
   await memberships.putNew({
     sub,
@@ -63,18 +62,36 @@ export async function provisionFirstAdmin(
 }
 
 /**
- * A tenant that was ACTIVE keeps the members it has: an admin who was removed since is not brought back by a repair. Only a
- * group without any member, as after it was deleted and made again, gets its first admin back, if they are still there.
+ * A tenant that was ACTIVE keeps the members it has: an admin who was removed since is not brought back by a repair. Members
+ * and invited users whom the group lacks, as after it was deleted and made again, join it: the tenant's suspension goes by the
+ * group. A run that is cut short leaves the rest to its repeat.
  */
-async function rejoin(UserPoolId: string, tenantId: string, Username: string): Promise<void> {
-  const GroupName = groupName(tenantId);
-  const { Users = [] } = await cognito.send(new ListUsersInGroupCommand({ UserPoolId, GroupName, Limit: 1 }));
-  if (Users.length > 0) return;
+async function rejoin(UserPoolId: string, tenantId: string, memberships: Memberships): Promise<void> {
+  const joined = await subsInGroup(UserPoolId, tenantId);
+  let after: string | undefined;
+  do {
+    const page = await memberships.ofTenant(tenantId, MEMBERS_PER_PAGE, after);
+    for (const { sub } of page.members) if (!joined.has(sub)) await joinAgain(UserPoolId, tenantId, sub);
+    after = page.next;
+  } while (after !== undefined);
+}
+
+async function subsInGroup(UserPoolId: string, tenantId: string): Promise<ReadonlySet<string>> {
+  const subs = new Set<string>();
+  let from: string | undefined;
+  do {
+    const page = await membersOf(UserPoolId, tenantId, from);
+    for (const { Username = '' } of page.users) subs.add(Username);
+    from = page.next;
+  } while (from !== undefined);
+  return subs;
+}
+
+async function joinAgain(UserPoolId: string, tenantId: string, Username: string): Promise<void> {
   try {
-    const { UserAttributes = [] } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username }));
-    if (!UserAttributes.some(({ Name, Value }) => Name === TENANT_ATTRIBUTE && Value === tenantId)) return;
-    await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username, GroupName }));
+    await cognito.send(new AdminAddUserToGroupCommand({ UserPoolId, Username, GroupName: groupName(tenantId) }));
   } catch (error) {
+    // A member whose account somebody has deleted.
     if (!isNamed(error, 'UserNotFoundException')) throw error;
   }
 }

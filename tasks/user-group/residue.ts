@@ -1,16 +1,15 @@
-import { DescribeUserPoolCommand, GetGroupCommand } from '@aws-sdk/client-cognito-identity-provider';
+import { GetGroupCommand } from '@aws-sdk/client-cognito-identity-provider';
 import { firstMembershipItems } from '../membership/first-items';
-import { isNamed } from '../shared/aws-errors';
 import { groupName } from '../shared/names';
 import type { FindResidue } from '../shared/residue';
 import { FIRST_ADMIN } from './contract';
-import { belongsElsewhere, cognito } from './members';
+import { belongsElsewhere, cognito, ofGroup } from './members';
 
 /** The group, its first admin unless they belong to another tenant by now, and what the membership table holds. */
 export const userGroupResidue: FindResidue<'USER_POOL_ID' | 'MEMBERSHIP_TABLE'> = async ({ tenantId, env, ledger }) => {
   const UserPoolId = env.USER_POOL_ID;
   const admin = ledger(FIRST_ADMIN)?.physicalId;
-  const alone = admin !== undefined && (await belongsElsewhere(UserPoolId, tenantId, admin)) === false;
+  const alone = admin !== undefined && (await belongsElsewhere(env, tenantId, admin)) === false;
   const memberships = await firstMembershipItems(env.MEMBERSHIP_TABLE, tenantId);
   return [
     ...(memberships.length > 0 ? [`${memberships.length} or more memberships, roles and requests`] : []),
@@ -19,14 +18,5 @@ export const userGroupResidue: FindResidue<'USER_POOL_ID' | 'MEMBERSHIP_TABLE'> 
   ];
 };
 
-async function groupExists(UserPoolId: string, GroupName: string): Promise<boolean> {
-  try {
-    await cognito.send(new GetGroupCommand({ UserPoolId, GroupName }));
-    return true;
-  } catch (error) {
-    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
-    // A missing pool says the same, and proves nothing.
-    await cognito.send(new DescribeUserPoolCommand({ UserPoolId }));
-    return false;
-  }
-}
+const groupExists = async (UserPoolId: string, GroupName: string): Promise<boolean> =>
+  (await ofGroup(UserPoolId, cognito.send(new GetGroupCommand({ UserPoolId, GroupName })))) !== undefined;

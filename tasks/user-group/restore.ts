@@ -5,7 +5,7 @@ import { defineStep, type FencedScope } from '../shared/define-task';
 import { groupName } from '../shared/names';
 import { deleteSuspension, disables, firstSuspensions, suspendedIn, writeSuspension } from '../shared/suspensions';
 import { restoreUsers as contract } from './contract';
-import { cognito, otherGroupsOf } from './members';
+import { cognito, otherTenantsOf } from './members';
 
 /** Users enabled per run, as for their suspension. */
 const USERS_PER_RUN = 200;
@@ -20,7 +20,7 @@ export async function restoreUsers(
 ) {
   const suspended = await firstSuspensions(registry, tenantId, USERS_PER_RUN);
   for (const { sub: Username, phase } of suspended) {
-    const others = (await otherGroupsOf(env.USER_POOL_ID, tenantId, Username)) ?? [];
+    const others = (await otherTenantsOf(env, tenantId, Username)) ?? [];
     const alsoBy = await suspendedIn(registry, others, Username, disables);
     if (disables(phase) || alsoBy.length > 0) await enable(env.USER_POOL_ID, Username);
     for (const other of alsoBy) await writeSuspension(registry, other, Username, 'SIGNED_OUT');

@@ -9,7 +9,7 @@ import { defineStep, type FencedScope } from '../shared/define-task';
 import { groupName } from '../shared/names';
 import { disables, readSuspension, suspendedIn, writeSuspension } from '../shared/suspensions';
 import { suspendUsers as contract } from './contract';
-import { cognito, membersOf, otherGroupsOf } from './members';
+import { cognito, type Directory, membersOf, otherTenantsOf } from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -28,7 +28,7 @@ export async function suspendUsers({ tenantId }: TaskInput, { env, registry }: S
     const page = await membersOf(env.USER_POOL_ID, tenantId, from);
     for (const user of page.users) {
       if (done >= USERS_PER_RUN) return { physicalId: groupName(tenantId), ready: false };
-      if (await suspend(env.USER_POOL_ID, tenantId, user, registry)) done += 1;
+      if (await suspend(env, tenantId, user, registry)) done += 1;
     }
     from = page.next;
   } while (from !== undefined);
@@ -37,7 +37,7 @@ export async function suspendUsers({ tenantId }: TaskInput, { env, registry }: S
 
 /** False when an earlier run has seen to the user. */
 async function suspend(
-  UserPoolId: string,
+  env: Directory,
   tenantId: string,
   { Username = '', Enabled }: UserType,
   registry: Scope['registry'],
@@ -45,7 +45,7 @@ async function suspend(
   const phase = await readSuspension(registry, tenantId, Username);
   // Enabled again since it was done: half restored, so once more.
   if (phase === 'SIGNED_OUT' || (phase === 'DONE' && Enabled === false)) return false;
-  const others = await otherGroupsOf(UserPoolId, tenantId, Username);
+  const others = await otherTenantsOf(env, tenantId, Username);
   if (others === undefined) return true;
   if (phase === undefined && Enabled === false) {
     // Disabled by somebody else: stays so, also when the tenant comes back. By another tenant's suspension: whichever of the
@@ -55,6 +55,7 @@ async function suspend(
     return true;
   }
   const last = !(await isAnyActive(others, registry));
+  const UserPoolId = env.USER_POOL_ID;
   try {
     if (last) {
       await writeSuspension(registry, tenantId, Username, 'INTENT');

@@ -8,7 +8,7 @@ import { isNamed } from '../shared/aws-errors';
 import { groupName, TENANT_ATTRIBUTE } from '../shared/names';
 import { BY_HAND, missing, type Problem, problemsOf, type Verify } from '../shared/verification';
 import { FIRST_ADMIN, groupDescription } from './contract';
-import { belongsElsewhere, cognito, membersOf } from './members';
+import { belongsElsewhere, cognito, type Directory, membersOf } from './members';
 
 /**
  * The group exists, was made for this tenant and has no role. Before the tenant is first ACTIVE, the first admin is an enabled
@@ -30,7 +30,7 @@ export const verifyUserGroup: Verify<'USER_POOL_ID' | 'MEMBERSHIP_TABLE'> = asyn
       },
       BY_HAND,
     );
-    if (blocked) return [...group, ...(await enabledUsers(UserPoolId, tenantId))];
+    if (blocked) return [...group, ...(await enabledUsers(env, tenantId))];
     const owned = await ownerProblems(env.MEMBERSHIP_TABLE, tenantId);
     if (activated || admin === undefined) return [...group, ...owned];
     return [...group, ...owned, ...(await adminProblems(env, tenantId, admin))];
@@ -60,11 +60,7 @@ async function ownerProblems(table: string, tenantId: string): Promise<readonly 
   );
 }
 
-async function adminProblems(
-  env: { readonly USER_POOL_ID: string; readonly MEMBERSHIP_TABLE: string },
-  tenantId: string,
-  Username: string,
-): Promise<readonly Problem[]> {
+async function adminProblems(env: Directory, tenantId: string, Username: string): Promise<readonly Problem[]> {
   const UserPoolId = env.USER_POOL_ID;
   try {
     const [user, { Groups = [] }, membership] = await Promise.all([
@@ -88,12 +84,12 @@ async function adminProblems(
 }
 
 /** One suspension pass sees to all of them, so the first one is enough to find. */
-async function enabledUsers(UserPoolId: string, tenantId: string): Promise<readonly Problem[]> {
+async function enabledUsers(env: Directory, tenantId: string): Promise<readonly Problem[]> {
   let from: string | undefined;
   do {
-    const page = await membersOf(UserPoolId, tenantId, from);
+    const page = await membersOf(env.USER_POOL_ID, tenantId, from);
     for (const { Username = '', Enabled } of page.users) {
-      if (Enabled !== true || (await belongsElsewhere(UserPoolId, tenantId, Username)) !== false) continue;
+      if (Enabled !== true || (await belongsElsewhere(env, tenantId, Username)) !== false) continue;
       return [{ kind: 'wrong-status', message: `user ${Username} of group ${groupName(tenantId)} is enabled` }];
     }
     from = page.next;

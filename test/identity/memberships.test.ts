@@ -1,5 +1,9 @@
-import { CognitoIdentityProviderClient, UpdateGroupCommand } from '@aws-sdk/client-cognito-identity-provider';
-import { callOperation, onboardToTheEnd, reinstate, toTheEnd } from '../../sandbox/requests';
+import {
+  CognitoIdentityProviderClient,
+  DeleteGroupCommand,
+  UpdateGroupCommand,
+} from '@aws-sdk/client-cognito-identity-provider';
+import { callOperation, invokeFrontDoor, onboardToTheEnd, reinstate, toTheEnd } from '../../sandbox/requests';
 import { claimsOf, refresh, signIn, type Tokens } from '../../sandbox/sign-in';
 import { aRequest, useApp } from '../lifecycle/app-under-test';
 import { DAY, offboardToTheEnd, startOffboarding } from '../offboarding/offboarding-under-test';
@@ -34,7 +38,7 @@ const memberItems = async (tenantId: string) =>
   );
 
 beforeAll(async () => {
-  for (const tenantId of ['acme', 'acme2', 'away', 'leaving']) {
+  for (const tenantId of ['acme', 'acme2', 'away', 'leaving', 'gone']) {
     const request = aRequest({ tenantId });
     expect(await onboardToTheEnd(app(), request)).toMatchObject({ status: 'SUCCEEDED' });
     owners.set(tenantId, await signIn(app(), request.adminEmail));
@@ -204,6 +208,40 @@ describe('a user of two tenants', () => {
     expect(tenantOf(there)).toEqual(['acme2', 'acme2']);
     await expect(call('switch-tenant', there, { tenantId: 'away' })).rejects.toThrow('ForbiddenError');
     expect(await call('list-own-memberships', there)).toMatchObject({ memberships: [{ tenantId: 'acme2' }] });
+  });
+});
+
+describe('a tenant whose group somebody has deleted', () => {
+  const EMAIL = 'member@acme2.example';
+  let sub: string;
+  const groupsOf = () => [...(pool().users.get(sub)?.groups ?? [])];
+
+  beforeAll(async () => {
+    await invite('acme2', 'invite-5', ['member'], EMAIL);
+    await invite('gone', 'invite-1', ['member'], EMAIL);
+    const tokens = await signIn(app(), EMAIL);
+    for (const tenantId of ['acme2', 'gone']) await accept(tokens, tenantId);
+    sub = subOf(tokens);
+    const cognito = new CognitoIdentityProviderClient(app().clientConfig);
+    await cognito.send(new DeleteGroupCommand({ UserPoolId: app().output('UserPoolId'), GroupName: 'acme2' }));
+    cognito.destroy();
+  });
+
+  it('keeps its users, enabled, when another tenant of theirs is purged', async () => {
+    expect(await offboardToTheEnd(app(), 'gone')).toMatchObject({ status: 'SUCCEEDED' });
+
+    expect(pool().users.get(sub)).toMatchObject({ enabled: true });
+    expect(groupsOf()).toEqual([]);
+    expect(tenantOf(await signIn(app(), EMAIL))).toEqual(['acme2', 'acme2']);
+  });
+
+  it('has all of them in its group again once it is repaired', async () => {
+    const request = { operation: 'repair', tenantId: 'acme2', requestId: 'repair-1', requestedBy: 'ops' };
+    const { executionArn } = (await invokeFrontDoor(app(), request)) as { executionArn: string };
+    expect(await toTheEnd(app(), executionArn)).toMatchObject({ status: 'SUCCEEDED' });
+
+    expect(groupsOf()).toEqual(['acme2']);
+    expect(pool().users.get(subOf(owner('acme2')))?.groups).toContain('acme2');
   });
 });
 

@@ -145,6 +145,7 @@ export function serveUserPool(mock: unknown, users: Readonly<Record<string, Part
   });
   on(AdminRemoveUserFromGroupCommand, ({ Username, GroupName }) => {
     const found = user(Username);
+    group(GroupName);
     found.groups = found.groups.filter((name) => name !== GroupName);
     return {};
   });

@@ -25,6 +25,7 @@ import {
   AUDIT_BUCKET,
   aContext,
   aLedgerItem,
+  aMembershipItem,
   anOffboardingInput,
   anOperationItem,
   aProfileItem,
@@ -99,6 +100,13 @@ describe('prove-tenant-gone', () => {
     expect(await run(prove)).toEqual({ stores, hits: 0 });
 
     expect((await state())?.['proofOfDeletion']).toMatchObject({ stores, hits: 0, generation: 1 });
+  });
+
+  it('takes a first admin who is a member of another tenant for no residue, also when its group does not show it', async () => {
+    pool.users.set('admin', { enabled: true, groups: [] });
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'admin', tenantId: 'acme2' }));
+
+    expect(await run(prove)).toMatchObject({ hits: 0 });
   });
 
   it('fails with everything that it finds', async () => {

@@ -8,6 +8,7 @@ import {
 import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
+import type { Membership } from '../../../tasks/membership/memberships';
 import * as destroy from '../../../tasks/user-group/destroy';
 import * as restore from '../../../tasks/user-group/restore';
 import * as suspend from '../../../tasks/user-group/suspend';
@@ -119,6 +120,81 @@ describe('suspend-users', () => {
     pool.exists = false;
 
     await expect(run(suspend)).rejects.toMatchObject({ name: 'MissingDependencyError' });
+  });
+});
+
+describe('a user whose membership in another tenant its group does not show', () => {
+  const memberOf = (tenantId: string, status: Membership['status']) =>
+    tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'one', tenantId, status }));
+  const purging = () => tables.put(REGISTRY_TABLE, aStateItem(aPurgedTenant()));
+
+  it.each(['ACTIVE', 'INVITED'] as const)('is %s there: stays enabled, and is not deleted', async (status) => {
+    const { users, groups } = serveUserPool(cognito, { one: {} });
+    groups.delete('acme2');
+    await memberOf('acme', 'ACTIVE');
+    await memberOf('acme2', status);
+
+    await run(suspend);
+    await purging();
+    expect(await run(destroy)).toMatchObject({ gone: true });
+
+    expect([...users]).toEqual([['one', { enabled: true, groups: [] }]]);
+    expect(await tables.get(MEMBERSHIP_TABLE, 'USER#one', 'TENANT#acme')).toBeUndefined();
+  });
+
+  it('is REMOVED there: disabled and deleted', async () => {
+    const { users } = serveUserPool(cognito, { one: {} });
+    await memberOf('acme2', 'REMOVED');
+
+    await run(suspend);
+    expect(enabled(users)).toEqual([]);
+    await purging();
+    await run(destroy);
+
+    expect([...users]).toEqual([]);
+  });
+
+  it('is enabled again with this tenant although that one’s suspension had disabled them', async () => {
+    const { users } = serveUserPool(cognito, { one: { enabled: false } });
+    await memberOf('acme2', 'ACTIVE');
+    await tables.put(
+      REGISTRY_TABLE,
+      { pk: 'TENANT#acme2', sk: 'SUSPENDED#one', phase: 'DONE' },
+      { pk: 'TENANT#acme', sk: 'SUSPENDED#one', phase: 'SIGNED_OUT' },
+      aStateItem({ ...aHeldTenant(), status: 'REINSTATING' }),
+    );
+
+    await run(restore);
+
+    expect(enabled(users)).toEqual(['one']);
+  });
+
+  it('is not in the way of a purge when this tenant’s own group is lost', async () => {
+    const { users, groups } = serveUserPool(cognito, { one: { groups: ['acme2'] }, two: { groups: [] } });
+    groups.delete('acme');
+    await memberOf('acme', 'ACTIVE');
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'two' }));
+    await purging();
+
+    expect(await run(destroy)).toMatchObject({ gone: true });
+
+    expect([...users.keys()]).toEqual(['one']);
+  });
+
+  it('is deleted when both tenants are purged at the same time', async () => {
+    const { users } = serveUserPool(cognito, { one: { groups: [] }, two: { groups: [] } });
+    await memberOf('acme', 'ACTIVE');
+    await memberOf('acme2', 'ACTIVE');
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'two' }));
+    await purging();
+    await neighbourIs(aPurgedTenant());
+    const isAboutTwo = (operation: string, { ExpressionAttributeValues }: Record<string, unknown>) =>
+      operation === 'Query' && Object.values(ExpressionAttributeValues as object).includes('USER#two');
+    tables.before(isAboutTwo, () => run(destroy, 'acme2'));
+
+    await run(destroy);
+
+    expect([...users]).toEqual([]);
   });
 });
 

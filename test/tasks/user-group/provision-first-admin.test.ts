@@ -14,6 +14,7 @@ import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
   aLedgerItem,
+  aMembershipItem,
   anEnvironment,
   aProfileItem,
   aStateItem,
@@ -110,7 +111,9 @@ describe('provision-first-admin', () => {
       cognito.on(ListUsersInGroupCommand).resolves({ Users: [] });
     });
 
-    it('neither invites nor joins anybody while the group has members', async () => {
+    it('neither invites nor joins anybody while the group has all members, the admin not among them', async () => {
+      await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'sub-1', status: 'REMOVED' }));
+      await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'sub-2' }));
       cognito.on(ListUsersInGroupCommand).resolves({ Users: [{ Username: 'sub-2' }] });
 
       const answer = await handler(aTaskInput(), aContext());
@@ -120,22 +123,43 @@ describe('provision-first-admin', () => {
       expect(joins()).toEqual([]);
     });
 
-    it('joins the admin to a group that was made again', async () => {
+    const joinedSubs = () => joins().map(({ Username }) => Username);
+
+    it('joins every member and invited user to a group that was made again, and no former member', async () => {
+      await tables.put(
+        MEMBERSHIP_TABLE,
+        aMembershipItem({ sub: 'sub-1' }),
+        aMembershipItem({ sub: 'sub-2', status: 'INVITED' }),
+        aMembershipItem({ sub: 'sub-3', status: 'REMOVED' }),
+        aMembershipItem({ sub: 'sub-4', tenantId: 'acme2' }),
+      );
+
       await handler(aTaskInput(), aContext());
 
       expect(cognito.commandCalls(AdminCreateUserCommand)).toHaveLength(0);
-      expect(joins()).toEqual([{ UserPoolId: POOL, Username: 'sub-1', GroupName: 'acme' }]);
+      expect(joinedSubs()).toEqual(['sub-1', 'sub-2']);
     });
 
-    it('does not bring back an admin who was deleted, or who is another tenant’s by now', async () => {
-      cognito.on(AdminGetUserCommand).resolvesOnce({ Username: 'sub-1', UserAttributes: attributes('acme2') });
-      cognito.on(AdminGetUserCommand).rejects(anAwsError('UserNotFoundException'));
+    it('goes on with those who are missing, on whatever page, after it was cut short', async () => {
+      const members = ['sub-1', 'sub-2', 'sub-3', 'sub-4'];
+      await tables.put(MEMBERSHIP_TABLE, ...members.map((sub) => aMembershipItem({ sub })));
+      cognito
+        .on(ListUsersInGroupCommand)
+        .resolvesOnce({ Users: [{ Username: 'sub-1' }], NextToken: '2' })
+        .resolvesOnce({ Users: [{ Username: 'sub-3' }] });
 
       await handler(aTaskInput(), aContext());
-      await handler(aTaskInput(), aContext());
 
-      expect(cognito.commandCalls(AdminCreateUserCommand)).toHaveLength(0);
-      expect(joins()).toEqual([]);
+      expect(joinedSubs()).toEqual(['sub-2', 'sub-4']);
+    });
+
+    it('passes over a member whose account was deleted', async () => {
+      await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'sub-1' }), aMembershipItem({ sub: 'sub-2' }));
+      cognito.on(AdminAddUserToGroupCommand).rejectsOnce(anAwsError('UserNotFoundException')).resolves({});
+
+      expect(await handler(aTaskInput(), aContext())).toMatchObject({ ready: true });
+
+      expect(joinedSubs()).toEqual(['sub-1', 'sub-2']);
     });
   });
 

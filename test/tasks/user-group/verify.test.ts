@@ -98,6 +98,13 @@ describe('verifyUserGroup', () => {
     expect(await verifyUserGroup(blocked)).toEqual([]);
   });
 
+  it('finds no fault with an enabled user of a blocked tenant who is a member of another one and not in its group', async () => {
+    cognito.on(ListUsersInGroupCommand).resolves({ Users: [{ Username: 'sub-1', Enabled: true }] });
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ tenantId: 'acme2' }));
+
+    expect(await verifyUserGroup({ ...verification(), activated: true, blocked: true })).toEqual([]);
+  });
+
   it('asks Cognito nothing when no admin is known', async () => {
     expect(messagesOf(await verifyUserGroup(aVerification()))).toEqual(['the ledger holds no first admin']);
     expect(cognito.calls()).toHaveLength(0);
