@@ -45,7 +45,7 @@ export interface FencedScope<Names extends EnvironmentName> extends TaskScope<Na
   /** The tenant as read by the fence check, a moment ago. */
   readonly state: TenantState;
   readonly ledger: Ledger;
-  /** Reads status, generation and legal hold again; a destroying task asks before each page. */
+  /** Reads status, generation and legal hold again; a destroying task asks before each page, one that switches users before each user. */
   readonly assertStillAllowed: () => Promise<void>;
 }
 

@@ -16,12 +16,14 @@ const USERS_PER_RUN = 200;
  */
 export async function restoreUsers(
   { tenantId }: TaskInput,
-  { env, registry }: FencedScope<(typeof contract.environment)[number]>,
+  { env, registry, assertStillAllowed }: FencedScope<(typeof contract.environment)[number]>,
 ) {
   const suspended = await firstSuspensions(registry, tenantId, USERS_PER_RUN);
   for (const { sub: Username, phase } of suspended) {
     const others = (await otherTenantsOf(env, tenantId, Username)) ?? [];
     const alsoBy = await suspendedIn(registry, others, Username, disables);
+    // An invocation that its execution has left behind goes on: the tenant may be blocked again.
+    await assertStillAllowed();
     if (disables(phase) || alsoBy.length > 0) await enable(env.USER_POOL_ID, Username);
     for (const other of alsoBy) await writeSuspension(registry, other, Username, 'SIGNED_OUT');
     await deleteSuspension(registry, tenantId, Username);

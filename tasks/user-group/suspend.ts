@@ -9,7 +9,7 @@ import { defineStep, type FencedScope } from '../shared/define-task';
 import { groupName } from '../shared/names';
 import { disables, readSuspension, suspendedIn, writeSuspension } from '../shared/suspensions';
 import { suspendUsers as contract } from './contract';
-import { cognito, type Directory, membersOf, otherTenantsOf } from './members';
+import { cognito, membersOf, otherTenantsOf } from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -21,14 +21,14 @@ const USERS_PER_RUN = 200;
  * only signed out: the next token is cut to the tenants that are left; the last of several tenants to leave disables. Tokens already issued live to their end, which is why the tenant's
  * status and its key are the other two locks.
  */
-export async function suspendUsers({ tenantId }: TaskInput, { env, registry }: Scope) {
+export async function suspendUsers({ tenantId }: TaskInput, scope: Scope) {
   let done = 0;
   let from: string | undefined;
   do {
-    const page = await membersOf(env.USER_POOL_ID, tenantId, from);
+    const page = await membersOf(scope.env.USER_POOL_ID, tenantId, from);
     for (const user of page.users) {
       if (done >= USERS_PER_RUN) return { physicalId: groupName(tenantId), ready: false };
-      if (await suspend(env, tenantId, user, registry)) done += 1;
+      if (await suspend(tenantId, user, scope)) done += 1;
     }
     from = page.next;
   } while (from !== undefined);
@@ -37,16 +37,17 @@ export async function suspendUsers({ tenantId }: TaskInput, { env, registry }: S
 
 /** False when an earlier run has seen to the user. */
 async function suspend(
-  env: Directory,
   tenantId: string,
   { Username = '', Enabled }: UserType,
-  registry: Scope['registry'],
+  { env, registry, assertStillAllowed }: Scope,
 ): Promise<boolean> {
   const phase = await readSuspension(registry, tenantId, Username);
   // Enabled again since it was done: half restored, so once more.
   if (phase === 'SIGNED_OUT' || (phase === 'DONE' && Enabled === false)) return false;
   const others = await otherTenantsOf(env, tenantId, Username);
   if (others === undefined) return true;
+  // An invocation that its execution has left behind goes on: the tenant may have come back since.
+  await assertStillAllowed();
   if (phase === undefined && Enabled === false) {
     // Disabled by somebody else: stays so, also when the tenant comes back. By another tenant's suspension: whichever of the
     // two comes back enables.

@@ -1,6 +1,7 @@
 import {
   AdminDeleteUserCommand,
   AdminDisableUserCommand,
+  AdminEnableUserCommand,
   AdminUserGlobalSignOutCommand,
   CognitoIdentityProviderClient,
   DeleteGroupCommand,
@@ -100,6 +101,20 @@ describe('suspend-users', () => {
 
     expect(answers.map((answer) => (answer as { ready: boolean }).ready)).toEqual([false, false, true]);
     expect(cognito.commandCalls(AdminDisableUserCommand)).toHaveLength(0);
+  });
+
+  it('leaves the other users alone once the hold is cancelled', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    cognito.on(AdminUserGlobalSignOutCommand).callsFake(async () => {
+      await tables.put(REGISTRY_TABLE, aStateItem({ ...aHeldTenant(), status: 'REINSTATING', generation: 2 }));
+      return {};
+    });
+
+    await expect(run(suspend)).rejects.toMatchObject({ name: 'StaleExecutionError' });
+
+    expect(enabled(users)).toEqual(['two', 'both', 'other']);
+    expect(await item('SUSPENDED#two')).toBeUndefined();
+    expect(cognito.commandCalls(AdminUserGlobalSignOutCommand)).toHaveLength(1);
   });
 
   it('disables again a user that a reinstatement had enabled before it died', async () => {
@@ -302,6 +317,23 @@ describe('restore-users', () => {
     await run(restore);
 
     expect(users.get('both')?.enabled).toBe(false);
+  });
+
+  it('enables nobody any more once the tenant is blocked again', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    await run(suspend);
+    await reinstating();
+    cognito.on(AdminEnableUserCommand).callsFake(async ({ Username }) => {
+      (users.get(Username) as PoolUser).enabled = true;
+      await tables.put(REGISTRY_TABLE, aStateItem({ ...aHeldTenant(), generation: 2 }));
+      return {};
+    });
+
+    await expect(run(restore)).rejects.toMatchObject({ name: 'StaleExecutionError' });
+
+    // In the order of the notes.
+    expect(enabled(users)).toEqual(['one', 'both', 'other']);
+    expect(await item('SUSPENDED#two')).toMatchObject({ phase: 'DONE' });
   });
 
   it('passes over users deleted meanwhile', async () => {
