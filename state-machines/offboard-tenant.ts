@@ -26,7 +26,7 @@ import {
 } from '../tasks/lifecycle/offboarding-contract';
 import { TEARDOWN, type Teardown } from '../tasks/resources';
 import { suspendUsers } from '../tasks/user-group/contract';
-import { again, claim, type FunctionOf, type Step, step } from './step';
+import { again, claim, type FunctionOf, fromTheStart, type Step, step } from './step';
 
 /**
  * Claim offboarding → block (users, key) → hold until an absolute time, as often as the record says → Claim purge →
@@ -42,9 +42,10 @@ export function offboardTenant(scope: Construct, functionOf: FunctionOf): IChain
   const block = Parallel.jsonPath(scope, 'Block tenant', {
     stateName: 'Block tenant',
     comment: 'From here on every tenant-scoped access is refused; both branches may be repeated.',
+    parameters: fromTheStart(),
     resultPath: JsonPath.DISCARD,
   }).branch(
-    again(scope, suspendUsers, functionOf, { field: 'ready' }),
+    again(scope, suspendUsers, functionOf, { field: 'ready', progress: true }),
     step(scope, suspendEncryptionKey, functionOf, JsonPath.DISCARD),
   );
   return claim(scope, claimOffboarding, functionOf)

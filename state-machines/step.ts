@@ -18,32 +18,51 @@ const TIMEOUT_MARGIN_SECONDS = 15;
 /** What of a contract a state needs. One function may stand behind several states, each with its own name. */
 export type Step = Pick<TaskContract, 'name' | 'stateName' | 'repeatable' | 'timeoutSeconds'>;
 
-/** What every step behind Claim gets: ids and the fence. */
-const fencedInput = (stateName: string) => ({
+/** What Claim answers and every step behind it gets: ids and the fence. */
+const claimed = () => ({
   tenantId: JsonPath.stringAt('$.tenantId'),
   requestId: JsonPath.stringAt('$.requestId'),
   generation: JsonPath.numberAt('$.generation'),
+});
+
+const fencedInput = (stateName: string) => ({
+  ...claimed(),
   executionArn: JsonPath.executionId,
   step: stateName,
 });
 
-/** A step that runs a contract's function; its result stands under `resultPath`. */
-export function step(scope: Construct, contract: Step, functionOf: FunctionOf, resultPath: string): LambdaInvoke {
+/** A step that runs a contract's function; its result stands under `resultPath`. @param more that it gets beside the ids */
+export function step(
+  scope: Construct,
+  contract: Step,
+  functionOf: FunctionOf,
+  resultPath: string,
+  more: Readonly<Record<string, unknown>> = {},
+): LambdaInvoke {
   const placement = { resultSelector: { 'output.$': '$.Payload' }, resultPath };
-  return invoke(scope, contract, functionOf, fencedInput(contract.stateName), placement);
+  return invoke(scope, contract, functionOf, { ...fencedInput(contract.stateName), ...more }, placement);
 }
+
+/** Input of branches in which a step is run again with its progress: nothing of it is done yet. */
+export const fromTheStart = () => ({ ...claimed(), page: { output: { progress: {} } } });
 
 /**
  * A step that is run again, without a pause, while its answer says that there is more to do.
+ * @param progress whether it is given what its last answer says of its progress; then its branch begins with fromTheStart()
  * @param next what follows; without it the branch ends there
  */
 export function again(
   scope: Construct,
   contract: Step,
   functionOf: FunctionOf,
-  { field, next }: { readonly field: string; readonly next?: IChainable },
+  {
+    field,
+    progress = false,
+    next,
+  }: { readonly field: string; readonly progress?: boolean; readonly next?: IChainable },
 ): IChainable {
-  const task = step(scope, contract, functionOf, '$.page');
+  const more = progress ? { progress: JsonPath.objectAt('$.page.output.progress') } : {};
+  const task = step(scope, contract, functionOf, '$.page', more);
   const name = `${contract.stateName}: all done?`;
   const choice = Choice.jsonPath(scope, name, { stateName: name, comment: 'Reads the answer of the step before.' })
     .when(Condition.booleanEquals(`$.page.output.${field}`, false), task)

@@ -118,9 +118,13 @@ export function defineTask<Input extends z.ZodMiniType, Output extends z.ZodMini
  * Wraps a step of an execution: as defineTask, and before the task may touch anything its generation must still be the
  * tenant's; after it an audit record says what was done.
  */
-export function defineStep<Output extends z.ZodMiniType, Names extends EnvironmentName>(
-  contract: TaskContract<typeof TaskInput, Output, Names>,
-  run: (input: TaskInput, scope: FencedScope<Names>) => Promise<z.input<Output>>,
+export function defineStep<
+  Input extends z.ZodMiniType<TaskInput>,
+  Output extends z.ZodMiniType,
+  Names extends EnvironmentName,
+>(
+  contract: TaskContract<Input, Output, Names>,
+  run: (input: z.output<Input>, scope: FencedScope<Names>) => Promise<z.input<Output>>,
 ): Handler {
   return defineTask(contract, async (input, scope) => {
     const state = await checkFence(contract, input, scope);

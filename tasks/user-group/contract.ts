@@ -1,3 +1,4 @@
+import * as z from 'zod/mini';
 import {
   Destroyed,
   defineContract,
@@ -6,6 +7,7 @@ import {
   Provisioned,
   Switched,
   TaskInput,
+  Text,
 } from '../shared/contract';
 import { membershipItems, membershipsByTenant, registryItems, userPool } from '../shared/permissions';
 import { HOLD_STATUSES, PROVISION_STATUSES, PURGE_STATUSES } from '../shared/tenant';
@@ -78,13 +80,24 @@ export const listGroupsPermissions = (platform: Platform): readonly Permission[]
   userPool(platform, ['cognito-idp:ListGroups']),
 ];
 
+/** How far a suspension has come over the members of the group. */
+const SuspensionProgress = z.strictObject({
+  /** Cognito's token of the page that is next. @default the first page */
+  from: z.optional(Text),
+  /** Whether they are gone over for the second time. */
+  again: z.optional(z.boolean()),
+});
+
+export const SuspendUsersInput = z.extend(TaskInput, { progress: z.optional(SuspensionProgress) });
+export type SuspendUsersInput = z.output<typeof SuspendUsersInput>;
+
 export const suspendUsers = defineContract({
   name: 'suspend-users',
   stateName: 'Suspend users',
-  repeatable: 'What it did to a user is noted per user; a run goes on with those that are not done.',
+  repeatable: 'What it did to a user is noted per user; a run goes on at the page that it is given, or from the start.',
   entry: 'user-group/suspend',
-  input: TaskInput,
-  output: Switched,
+  input: SuspendUsersInput,
+  output: z.extend(Switched, { progress: z.optional(SuspensionProgress) }),
   resource: USER_GROUP,
   readsLedger: true,
   fence: [...HOLD_STATUSES, ...PURGE_STATUSES],

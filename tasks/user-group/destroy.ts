@@ -19,11 +19,19 @@ import {
 } from '../shared/suspensions';
 import { deleteItems, type ItemKey } from '../shared/tenant-items';
 import { destroyUserGroup as contract, FIRST_ADMIN } from './contract';
-import { belongsElsewhere, cognito, type Directory, membersOf, ofGroup, otherTenantsOf } from './members';
+import {
+  belongsElsewhere,
+  cognito,
+  type Directory,
+  membersOf,
+  ofGroup,
+  otherTenantsOf,
+  USERS_PER_PAGE,
+} from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
-/** Pages of 60 members per run, at the 25 user updates a second that Cognito allows. */
+/** Pages of members, or of memberships, per run, at the 25 user updates a second that Cognito allows. */
 const PAGES_PER_RUN = 4;
 
 /**
@@ -43,8 +51,7 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
     if (users.length === 0) {
       const items = await firstMembershipItems(env.MEMBERSHIP_TABLE, tenantId);
       if (items.length > 0) {
-        await deleteMemberships(env, tenantId, items, registry);
-        removed += items.length;
+        removed += await deleteMemberships(env, tenantId, items, registry);
         continue;
       }
       removed += await deleteUnjoinedAdmin(tenantId, scope);
@@ -71,23 +78,23 @@ export async function destroyUserGroup({ tenantId, executionArn, generation }: T
 /**
  * With each membership its user, who may have left the group before, or lost it. The membership goes after the user, so that
  * a repeat finds both; and right after, so that another tenant of theirs which is purged at the same time does not count it.
+ * As many as users on a page; what else the table holds goes at once.
  */
 async function deleteMemberships(
   env: Directory,
   tenantId: string,
   items: readonly ItemKey[],
   registry: Scope['registry'],
-): Promise<void> {
+): Promise<number> {
   const isMembership = ({ pk, sk }: ItemKey) => sk === membershipKey(tenantId) && pk.startsWith(userKey(''));
-  for (const membership of items.filter(isMembership)) {
+  const memberships = items.filter(isMembership).slice(0, USERS_PER_PAGE);
+  const others = items.filter((item) => !isMembership(item));
+  for (const membership of memberships) {
     await removeUser(env, tenantId, membership.pk.slice(userKey('').length), registry);
     await deleteItems(tenantId, env.MEMBERSHIP_TABLE, [membership]);
   }
-  await deleteItems(
-    tenantId,
-    env.MEMBERSHIP_TABLE,
-    items.filter((item) => !isMembership(item)),
-  );
+  await deleteItems(tenantId, env.MEMBERSHIP_TABLE, others);
+  return memberships.length + others.length;
 }
 
 /** Members, from the start; a page may be empty and still not be the last. */

@@ -13,6 +13,9 @@ import { groupName } from '../shared/names';
 
 export const cognito = new CognitoIdentityProviderClient(REPEATABLE);
 
+/** Cognito lists at most so many users at once [API_ListUsersInGroup]. */
+export const USERS_PER_PAGE = 60;
+
 export interface MemberPage {
   readonly users: readonly UserType[];
   readonly next?: string;
@@ -23,7 +26,7 @@ export async function membersOf(UserPoolId: string, tenantId: string, from?: str
   const page = new ListUsersInGroupCommand({
     UserPoolId,
     GroupName: groupName(tenantId),
-    Limit: 60,
+    Limit: USERS_PER_PAGE,
     ...(from && { NextToken: from }),
   });
   const { Users = [], NextToken } = (await ofGroup(UserPoolId, cognito.send(page))) ?? {};

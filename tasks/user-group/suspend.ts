@@ -4,35 +4,56 @@ import {
   type UserType,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { isNamed } from '../shared/aws-errors';
-import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { groupName } from '../shared/names';
 import { disables, readSuspension, suspendedIn, writeSuspension } from '../shared/suspensions';
-import { suspendUsers as contract } from './contract';
-import { cognito, membersOf, otherTenantsOf } from './members';
+import { suspendUsers as contract, type SuspendUsersInput } from './contract';
+import { cognito, type MemberPage, membersOf, otherTenantsOf } from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
-/** Users disabled per run: four calls each at least, at the 25 a second that Cognito gives to all user updates together. */
+/**
+ * After so many users disabled or signed out, a run ends with its page: four calls each at least, at the 25 a second that
+ * Cognito gives to all user updates together.
+ */
 const USERS_PER_RUN = 200;
+/** So does it after so many that were looked at, one read each. */
+const LOOKS_PER_RUN = 2000;
 
 /**
  * Disables and signs out every user of this tenant who has no other tenant that is active. A user of an active tenant is
  * only signed out: the next token is cut to the tenants that are left; the last of several tenants to leave disables. Tokens already issued live to their end, which is why the tenant's
  * status and its key are the other two locks.
  */
-export async function suspendUsers({ tenantId }: TaskInput, scope: Scope) {
+export async function suspendUsers({ tenantId, progress = {} }: SuspendUsersInput, scope: Scope) {
+  const physicalId = groupName(tenantId);
+  let { from, again = false } = progress;
   let done = 0;
-  let from: string | undefined;
+  let looked = 0;
   do {
-    const page = await membersOf(scope.env.USER_POOL_ID, tenantId, from);
-    for (const user of page.users) {
-      if (done >= USERS_PER_RUN) return { physicalId: groupName(tenantId), ready: false };
-      if (await suspend(tenantId, user, scope)) done += 1;
-    }
+    const page = await pageFrom(from, tenantId, scope);
+    for (const user of page.users) if (await suspend(tenantId, user, scope)) done += 1;
+    looked += page.users.length;
     from = page.next;
-  } while (from !== undefined);
-  return { physicalId: groupName(tenantId), ready: true };
+    if (from === undefined) {
+      if (again || progress.from === undefined) return { physicalId, ready: true };
+      // Nobody is invited to a blocked tenant, but a call that had begun before may have joined somebody behind a page of an
+      // earlier run.
+      again = true;
+    }
+  } while (done < USERS_PER_RUN && looked < LOOKS_PER_RUN);
+  return { physicalId, ready: false, progress: { ...(from && { from }), ...(again && { again }) } };
+}
+
+/** Cognito does not say how long the token of a page is good, and a redrive may come days later: then from the start. */
+async function pageFrom(from: string | undefined, tenantId: string, { env, logger }: Scope): Promise<MemberPage> {
+  try {
+    return await membersOf(env.USER_POOL_ID, tenantId, from);
+  } catch (error) {
+    if (from === undefined || !isNamed(error, 'InvalidParameterException')) throw error;
+    logger.warn('Cognito no longer knows the page, so the members are listed from the start');
+    return await membersOf(env.USER_POOL_ID, tenantId);
+  }
 }
 
 /** False when an earlier run has seen to the user. */

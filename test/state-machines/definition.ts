@@ -61,8 +61,10 @@ export const statesOf = ({ States }: Definition): [string, State][] =>
 /** Names of the tasks that the definition calls. */
 export const functionsOf = (definition: Definition): ReadonlySet<string> =>
   new Set(
-    statesOf(definition).flatMap(([, { Parameters }]) =>
-      Parameters === undefined ? [] : [Parameters.FunctionName.replace(/^.*:tenant-lifecycle-[a-z]+-/, '')],
+    statesOf(definition).flatMap(([, { Type, Parameters }]) =>
+      Type !== 'Task' || Parameters === undefined
+        ? []
+        : [Parameters.FunctionName.replace(/^.*:tenant-lifecycle-[a-z]+-/, '')],
     ),
   );
 

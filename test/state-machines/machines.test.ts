@@ -66,7 +66,8 @@ describe.each(definitions)('%s', (_machine, definition) => {
   });
 
   it.each(tasks)('gives "%s" ids only', (name, { Parameters }) => {
-    const allowed = ['executionArn.$', 'generation.$', 'request.$', 'requestId.$', 'step', 'tenantId.$'];
+    const ids = ['executionArn.$', 'generation.$', 'request.$', 'requestId.$', 'step', 'tenantId.$'];
+    const allowed = name === 'Suspend users' ? [...ids, 'progress.$'] : ids;
 
     expect(Object.keys(Parameters?.Payload ?? {}).filter((key) => !allowed.includes(key))).toEqual([]);
     expect(Parameters?.Payload['step']).toBe(name);

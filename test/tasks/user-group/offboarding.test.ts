@@ -5,16 +5,18 @@ import {
   AdminUserGlobalSignOutCommand,
   CognitoIdentityProviderClient,
   DeleteGroupCommand,
+  ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { S3Client } from '@aws-sdk/client-s3';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import type { Membership } from '../../../tasks/membership/memberships';
+import type { SuspendUsersInput } from '../../../tasks/user-group/contract';
 import * as destroy from '../../../tasks/user-group/destroy';
 import * as restore from '../../../tasks/user-group/restore';
 import * as suspend from '../../../tasks/user-group/suspend';
 import { serveAuditLog } from '../../support/audit-log';
-import { aLostAnswer } from '../../support/aws-errors';
+import { aLostAnswer, anAwsError } from '../../support/aws-errors';
 import {
   aContext,
   aHeldTenant,
@@ -70,6 +72,20 @@ beforeEach(async () => {
 afterEach(() => jest.restoreAllMocks());
 
 describe('suspend-users', () => {
+  type Progress = NonNullable<SuspendUsersInput['progress']>;
+  const runWith = (progress: Progress) =>
+    suspend.handler({ ...anOffboardingInput(), progress }, aContext()) as Promise<{
+      ready: boolean;
+      progress?: Progress;
+    }>;
+  /** As the machine does: each run goes on where the one before ended. */
+  async function runToTheEnd(progress: Progress = {}) {
+    const answers = [await runWith(progress)];
+    for (let last = answers[0]; last?.ready === false; last = answers.at(-1))
+      answers.push(await runWith(last.progress ?? {}));
+    return answers;
+  }
+
   it('disables and signs out the users of this tenant alone, and only signs out those of another that is active', async () => {
     const { users } = serveUserPool(cognito, USERS);
 
@@ -97,10 +113,57 @@ describe('suspend-users', () => {
     const many = Object.fromEntries(Array.from({ length: 450 }, (_, n) => [`u${n}`, { groups: ['acme', 'acme2'] }]));
     serveUserPool(cognito, many);
 
-    const answers = [await run(suspend), await run(suspend), await run(suspend)];
+    const answers = await runToTheEnd();
 
-    expect(answers.map((answer) => (answer as { ready: boolean }).ready)).toEqual([false, false, true]);
+    expect(answers.map(({ ready }) => ready)).toEqual([false, false, true]);
     expect(cognito.commandCalls(AdminDisableUserCommand)).toHaveLength(0);
+    expect(cognito.commandCalls(AdminUserGlobalSignOutCommand)).toHaveLength(450);
+  });
+
+  it('lists the pages before those that are left only once more in the end', async () => {
+    serveUserPool(cognito, Object.fromEntries(Array.from({ length: 420 }, (_, n) => [`u${n}`, {}])));
+
+    await runToTheEnd();
+
+    // Two users on a page.
+    expect(cognito.commandCalls(ListUsersInGroupCommand)).toHaveLength(2 * 210);
+  });
+
+  it('ends a run also when there is nothing to do but look', async () => {
+    const subs = Array.from({ length: 2100 }, (_, n) => `u${n}`);
+    serveUserPool(cognito, Object.fromEntries(subs.map((sub) => [sub, {}])));
+    await tables.put(
+      REGISTRY_TABLE,
+      ...subs.map((sub) => ({ pk: 'TENANT#acme', sk: `SUSPENDED#${sub}`, phase: 'SIGNED_OUT' })),
+    );
+
+    const answers = await runToTheEnd();
+
+    expect(answers.map(({ ready, progress }) => [ready, progress])).toEqual([
+      [false, { from: '2000' }],
+      [false, { from: '1900', again: true }],
+      [true, undefined],
+    ]);
+  });
+
+  it('finds who joined behind the pages of an earlier run, from a call that had begun before the block', async () => {
+    const many = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`u${n}`, {}]));
+    const { users } = serveUserPool(cognito, { late: { groups: [] }, ...many });
+    const first = await runWith({});
+    (users.get('late') as PoolUser).groups = ['acme'];
+
+    await runToTheEnd(first.progress);
+
+    expect(enabled(users)).toEqual([]);
+  });
+
+  it('begins again at the start with a page that Cognito no longer knows', async () => {
+    const { users } = serveUserPool(cognito, USERS);
+    cognito.on(ListUsersInGroupCommand, { NextToken: 'old' }).rejects(anAwsError('InvalidParameterException'));
+
+    expect(await runToTheEnd({ from: 'old' })).toMatchObject([{ ready: true }]);
+
+    expect(enabled(users)).toEqual(['both', 'other']);
   });
 
   it('leaves the other users alone once the hold is cancelled', async () => {
@@ -451,6 +514,17 @@ describe('destroy-user-group', () => {
 
     expect([...users.keys()]).toEqual(['both', 'before', 'other']);
     expect(cognito.commandCalls(DeleteGroupCommand)).toHaveLength(0);
+  });
+
+  it('goes on with memberships whose users are gone from the group', async () => {
+    const subs = Array.from({ length: 250 }, (_, n) => `u${n}`);
+    const { users } = serveUserPool(cognito, Object.fromEntries(subs.map((sub) => [sub, { groups: [] }])));
+    await tables.put(MEMBERSHIP_TABLE, ...subs.map((sub) => aMembershipItem({ sub, status: 'REMOVED' })));
+
+    expect(await run(destroy)).toEqual({ physicalId: 'acme', gone: false, removed: 240 });
+    expect(await run(destroy)).toEqual({ physicalId: 'acme', gone: true, removed: 10 });
+
+    expect(users.size).toBe(0);
   });
 
   it('goes on page by page', async () => {
