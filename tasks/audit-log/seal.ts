@@ -1,3 +1,4 @@
+import { ENCRYPTION_KEY } from '../encryption-key/contract';
 import type { TaskInput } from '../shared/contract';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { sha256Hex } from '../shared/digest';
@@ -23,6 +24,11 @@ export async function sealAuditLog(
     );
   }
   const { resources, operations } = await registry.getTenant(tenantId);
+  const key = resources.find(({ type }) => type === ENCRYPTION_KEY);
+  if (key?.physicalId !== undefined && key.deletionDate === undefined)
+    throw new PurgeNotAllowedError(
+      `tenant ${tenantId}: no day is known on which KMS destroys ${key.physicalId}, so there is nothing to seal`,
+    );
   const parts = {
     resources: resources.map(({ type, phase, physicalId, since, destroyedAt, destroyedBy, removed, deletionDate }) => ({
       type,

@@ -18,15 +18,18 @@ type Scope = FencedScope<(typeof contract.environment)[number]>;
  * stand on a dead key for the whole window. Keys are found by the ledger, because a repeat has no alias to find them by.
  */
 export async function destroyEncryptionKey({ tenantId, executionArn }: TaskInput, scope: Scope) {
-  const { app, env, ledger, assertStillAllowed } = scope;
+  const { app, env, ledger, now, assertStillAllowed } = scope;
   const entry = await ledger.read();
-  const keys = await keysOfTenant(tenantId, app, entry);
+  const keys = await keysOfTenant(tenantId, app, entry, now());
   await assertStillAllowed();
   await deleteAlias(keyAlias(app, tenantId));
   const dates: Date[] = [];
   for (const key of keys) dates.push(await scheduleDeletion(key, env.KEY_DELETION_DAYS));
   const physicalId = keys[0]?.Arn ?? entry?.physicalId;
-  const deletionDate = dates.sort((a, b) => b.getTime() - a.getTime())[0]?.toISOString() ?? entry?.deletionDate;
+  // KMS has destroyed a key that it no longer knows: by now, if nobody has noted when.
+  const gone = physicalId === undefined ? undefined : now();
+  const latest = dates.sort((a, b) => b.getTime() - a.getTime())[0];
+  const deletionDate = latest?.toISOString() ?? entry?.deletionDate ?? gone?.toISOString();
   await ledger.destroyed(entry, {
     destroyedBy: executionNameOf(executionArn),
     removed: keys.length,

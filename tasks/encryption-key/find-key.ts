@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-kms';
 import { isNamed } from '../shared/aws-errors';
 import { REPEATABLE } from '../shared/clients';
+import { NotReadyError } from '../shared/errors';
 import { inParallel } from '../shared/in-parallel';
 import { type App, appId, keyAlias, MANAGED_BY_TAG, TENANT_TAG } from '../shared/names';
 import type { LedgerEntry } from '../shared/registry';
@@ -15,6 +16,49 @@ export const kms = new KMSClient(REPEATABLE);
 
 /** ListResourceTags allows 2,000 requests a second per account [KMS requests-per-second]; this stays far below. */
 const SEARCH_CONCURRENCY = 20;
+
+/** AWS's own CloudFormation handler for keys waits this long after CreateKey until the new key shows in reads. */
+const PROPAGATION_SECONDS = 15;
+
+/** In some cases KMS does not know a new key everywhere for several minutes [programming-eventual-consistency]. */
+const YOUNG_SECONDS = 600;
+
+/** KMS is eventually consistent: a key just made may be unknown, and one just switched be as it was, for seconds to minutes. */
+export async function whenVisible<T>(tenantId: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!isNamed(error, 'NotFoundException', 'DisabledException', 'KMSInvalidStateException')) throw error;
+    throw new NotReadyError(`tenant ${tenantId}: the key is not usable everywhere yet (${(error as Error).name})`, {
+      cause: error,
+    });
+  }
+}
+
+/** Before a key is looked for whose CreateKey answer may have been lost. */
+export function assertIntentVisible(tenantId: string, intent: LedgerEntry, now: Date): void {
+  if (ageSeconds(intent.attemptedAt ?? intent.since, now) < PROPAGATION_SECONDS)
+    throw new NotReadyError(`tenant ${tenantId}: an earlier CreateKey may not be visible yet`);
+}
+
+const ageSeconds = (since: string, now: Date): number => (now.getTime() - Date.parse(since)) / 1000;
+
+/**
+ * The key in the ledger; undefined when there is none, or when KMS has destroyed it. One that is young and unknown has not
+ * been destroyed, which takes a week at least: KMS will show it.
+ */
+export async function ledgersKey(
+  tenantId: string,
+  entry: LedgerEntry | undefined,
+  now: Date,
+): Promise<KeyMetadata | undefined> {
+  if (entry?.physicalId === undefined) return undefined;
+  const key = await describeKey(entry.physicalId);
+  const made = entry.attemptedAt ?? entry.since;
+  if (key === undefined && entry.deletionDate === undefined && ageSeconds(made, now) < YOUNG_SECONDS)
+    throw new NotReadyError(`tenant ${tenantId}: KMS does not know ${entry.physicalId} yet`);
+  return key;
+}
 
 /** A key by id, ARN or alias; undefined when there is none. */
 export async function describeKey(KeyId: string): Promise<KeyMetadata | undefined> {
@@ -64,8 +108,10 @@ export async function keysOfTenant(
   tenantId: string,
   app: App,
   entry: LedgerEntry | undefined,
+  now: Date,
 ): Promise<readonly KeyMetadata[]> {
-  const known = entry?.physicalId === undefined ? undefined : await describeKey(entry.physicalId);
+  if (entry?.phase === 'INTENT') assertIntentVisible(tenantId, entry, now);
+  const known = await ledgersKey(tenantId, entry, now);
   const aliased = await describeKey(keyAlias(app, tenantId));
   const ours =
     aliased?.Arn !== undefined && aliased.Arn !== known?.Arn && (await isTenantsKey(aliased.Arn, tenantId, app));

@@ -27,14 +27,11 @@ import {
 } from '../shared/names';
 import type { LedgerEntry } from '../shared/registry';
 import { provisionEncryptionKey as contract, keyDescription } from './contract';
-import { describeKey, isTenantsKey, keysByTags, kms, tagsOfKey } from './find-key';
+import { assertIntentVisible, describeKey, isTenantsKey, keysByTags, kms, tagsOfKey, whenVisible } from './find-key';
 import { isSamePolicy, tenantKeyPolicy } from './key-policy';
 
 /** CreateKey has no client token: every arrival makes a key. */
 const kmsOnce = new KMSClient(UNREPEATABLE);
-
-/** AWS's own CloudFormation handler for keys waits this long after CreateKey until the new key shows in reads. */
-const PROPAGATION_SECONDS = 15;
 
 /**
  * Ensures the tenant's customer managed key: enabled, rotating, tagged, with its alias. Safe to repeat: the alias is
@@ -141,9 +138,7 @@ async function byAlias(tenantId: string, { app }: Scope): Promise<string | undef
  * here, so an ordinary onboarding does not pay for the listing.
  */
 async function byTags(tenantId: string, intent: LedgerEntry, { app, now }: Scope): Promise<string | undefined> {
-  if (now().getTime() - Date.parse(intent.attemptedAt ?? intent.since) < PROPAGATION_SECONDS * 1000) {
-    throw new NotReadyError(`tenant ${tenantId}: an earlier CreateKey may not be visible yet`);
-  }
+  assertIntentVisible(tenantId, intent, now());
   return (await keysByTags(tenantId, app)).find(({ KeyState }) => KeyState === 'Enabled')?.Arn;
 }
 
@@ -186,18 +181,6 @@ async function usable(tenantId: string, key: KeyMetadata | undefined): Promise<s
 function arnOf(tenantId: string, key: KeyMetadata | undefined): string {
   if (key?.Arn === undefined) throw new NotReadyError(`tenant ${tenantId}: KMS answered without a key ARN`);
   return key.Arn;
-}
-
-/** KMS is eventually consistent: a key just made may be unknown for seconds to minutes. */
-async function whenVisible<T>(tenantId: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await call();
-  } catch (error) {
-    if (!isNamed(error, 'NotFoundException', 'DisabledException', 'KMSInvalidStateException')) throw error;
-    throw new NotReadyError(`tenant ${tenantId}: the key is not usable everywhere yet (${(error as Error).name})`, {
-      cause: error,
-    });
-  }
 }
 
 export const handler = defineStep(contract, provisionEncryptionKey);

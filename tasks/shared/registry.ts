@@ -171,7 +171,7 @@ export interface LedgerEntry {
   readonly removed?: number;
   /** ISO 8601, when AWS was last asked for a step of an asynchronous deletion. */
   readonly deletingSince?: string | undefined;
-  /** ISO 8601, of a key whose deletion is scheduled. */
+  /** ISO 8601, when KMS destroys the key; of one that KMS no longer knew, when that was found. */
   readonly deletionDate?: string;
 }
 
@@ -527,6 +527,7 @@ export function openRegistry(table: string, client: DynamoDBDocumentClient = own
             phase: 'DONE',
             physicalId,
             ...(earlier?.attemptId && { attemptId: earlier.attemptId }),
+            ...(earlier?.attemptedAt && { attemptedAt: earlier.attemptedAt }),
             since,
             generation,
           });

@@ -51,6 +51,13 @@ let lose: string | undefined;
 const ledger = () => tables.get(REGISTRY_TABLE, 'TENANT#acme', 'RESOURCE#encryption-key');
 const stateOf = (id: string) => keys.find((key) => key.id === id)?.state;
 const run = (task: { handler: typeof destroy.handler }) => task.handler(anOffboardingInput(), aContext());
+/** Its first attempt was long ago. */
+const aYoungEntry = () => aLedgerItem({ physicalId: aKeyArn('ours'), attemptedAt: new Date().toISOString() });
+/** What KMS shows of a key is as old as its last change. */
+const showsLate = (id: string, KeyState: KeyState) =>
+  kms
+    .on(DescribeKeyCommand, { KeyId: aKeyArn(id) })
+    .resolves({ KeyMetadata: { KeyId: id, Arn: aKeyArn(id), KeyState } });
 const anIntent = () => aLedgerItem({ phase: 'INTENT', attemptId: 'a', physicalId: undefined as never });
 
 beforeEach(async () => {
@@ -112,14 +119,41 @@ afterEach(() => {
 });
 
 describe('suspend-encryption-key', () => {
-  it('disables the key, once', async () => {
+  it('disables the key', async () => {
     await tables.put(REGISTRY_TABLE, aStateItem(aHeldTenant()));
 
     expect(await run(suspend)).toEqual({ physicalId: aKeyArn('ours'), ready: true });
     expect(await run(suspend)).toEqual({ physicalId: aKeyArn('ours'), ready: true });
 
     expect(stateOf('ours')).toBe('Disabled');
-    expect(kms.commandCalls(DisableKeyCommand)).toHaveLength(1);
+  });
+
+  it('disables a key that KMS still shows as it was before it was enabled', async () => {
+    showsLate('ours', 'Disabled');
+
+    await run(suspend);
+
+    expect(stateOf('ours')).toBe('Disabled');
+  });
+
+  it('comes back later for a key whose deletion KMS does not show yet', async () => {
+    for (const key of keys) if (key.id === 'ours') key.state = 'PendingDeletion';
+    showsLate('ours', 'Enabled');
+
+    await expect(run(suspend)).rejects.toMatchObject({ name: 'NotReadyError' });
+  });
+
+  it('comes back later for a key that was just made and that KMS does not know yet', async () => {
+    await tables.put(REGISTRY_TABLE, aYoungEntry());
+    keys = keys.filter(({ id }) => id !== 'ours');
+
+    await expect(run(suspend)).rejects.toMatchObject({ name: 'NotReadyError' });
+  });
+
+  it('does not look for a key whose CreateKey was sent a moment ago', async () => {
+    await tables.put(REGISTRY_TABLE, { ...anIntent(), attemptedAt: new Date().toISOString() });
+
+    await expect(run(suspend)).rejects.toMatchObject({ name: 'NotReadyError' });
   });
 
   it('finds a key whose CreateKey answer was lost', async () => {
@@ -141,14 +175,37 @@ describe('suspend-encryption-key', () => {
 });
 
 describe('restore-encryption-key', () => {
-  it('enables the key, once', async () => {
+  it('enables the key', async () => {
     for (const key of keys) if (key.id === 'ours') key.state = 'Disabled';
 
     expect(await run(restore)).toMatchObject({ ready: true });
     expect(await run(restore)).toMatchObject({ ready: true });
 
     expect(stateOf('ours')).toBe('Enabled');
-    expect(kms.commandCalls(EnableKeyCommand)).toHaveLength(1);
+  });
+
+  it('enables a key that KMS still shows as it was before it was disabled', async () => {
+    for (const key of keys) if (key.id === 'ours') key.state = 'Disabled';
+    showsLate('ours', 'Enabled');
+
+    await run(restore);
+
+    expect(stateOf('ours')).toBe('Enabled');
+  });
+
+  it('comes back later for a key that was just made and that KMS does not know yet', async () => {
+    await tables.put(REGISTRY_TABLE, aYoungEntry());
+    keys = keys.filter(({ id }) => id !== 'ours');
+
+    await expect(run(restore)).rejects.toMatchObject({ name: 'NotReadyError' });
+  });
+
+  it.each(['PendingDeletion', undefined] as const)('leaves a key alone that is %s', async (state) => {
+    keys = keys.filter(({ id }) => id !== 'ours' || state !== undefined);
+    for (const key of keys) if (key.id === 'ours' && state !== undefined) key.state = state;
+
+    expect(await run(restore)).toMatchObject({ ready: true });
+    expect(kms.commandCalls(EnableKeyCommand)).toHaveLength(0);
   });
 
   it('has nothing to do for a key that was never made', async () => {
@@ -189,6 +246,26 @@ describe('destroy-encryption-key', () => {
 
     expect(await run(destroy)).toMatchObject({ gone: true });
     expect(await ledger()).toMatchObject({ deletionDate: DELETED_AT.toISOString() });
+  });
+
+  it('does not take a key that was just made and that KMS does not know yet for destroyed', async () => {
+    await tables.put(REGISTRY_TABLE, aYoungEntry());
+    keys = keys.filter(({ id }) => id !== 'ours');
+
+    await expect(run(destroy)).rejects.toMatchObject({ name: 'NotReadyError' });
+    expect(await ledger()).toMatchObject({ phase: 'DONE' });
+  });
+
+  it('notes of a key that KMS has destroyed before when that was found, once', async () => {
+    keys = keys.filter(({ id }) => id !== 'ours');
+    const before = Date.now();
+
+    expect(await run(destroy)).toMatchObject({ physicalId: aKeyArn('ours'), gone: true });
+    const noted = (await ledger())?.['deletionDate'];
+    await run(destroy);
+
+    expect(Date.parse(String(noted))).toBeGreaterThanOrEqual(before);
+    expect(await ledger()).toMatchObject({ phase: 'DESTROYED', deletionDate: noted });
   });
 
   it('schedules every key that carries the tenant’s tags when an answer had been lost', async () => {

@@ -163,6 +163,15 @@ describe('seal-audit-log', () => {
     expect(await state()).not.toHaveProperty('evidence');
   });
 
+  it('seals nothing as long as no day is known on which KMS destroys the key', async () => {
+    await run(prove);
+    await tables.put(REGISTRY_TABLE, aLedgerItem({ phase: 'DESTROYED' }));
+
+    await expect(run(seal)).rejects.toMatchObject({ name: 'PurgeNotAllowedError' });
+
+    expect([...objects.keys()].filter((key) => key.includes('evidence-of-deletion'))).toEqual([]);
+  });
+
   it('writes what was destroyed, when the key dies and hashes of it all, without personal data', async () => {
     const { sha256 } = (await run(seal)) as { sha256: string };
 

@@ -152,6 +152,7 @@ describe('ledger', () => {
       phase: 'DONE',
       physicalId: 'key-1',
       attemptId: 'attempt-1',
+      attemptedAt: at.toISOString(),
       since: at.toISOString(),
       generation: 1,
       pk: 'TENANT#acme',
