@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { resourcesOf } from '../../tasks/resources';
-import { legalHoldsOf, type TenantRecord, type TenantState } from '../../tasks/shared/registry';
+import { legalHoldsOf } from '../../tasks/shared/legal-holds';
+import type { TenantRecord, TenantState } from '../../tasks/shared/registry';
 import { TenantId } from '../../tasks/shared/tenant';
 import { check, defineCommand } from '../command';
 import { EXIT } from '../exit-code';

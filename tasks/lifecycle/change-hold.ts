@@ -13,8 +13,9 @@ import {
   TransientError,
 } from '../shared/errors';
 import { sfn } from '../shared/executions';
+import { type LegalHold, legalHoldsOf } from '../shared/legal-holds';
 import { payloadHash, requestRecordKey, STOPPED_BY_APP } from '../shared/names';
-import { type LegalHold, legalHoldsOf, type OperationRecord, type TenantState } from '../shared/registry';
+import type { OperationRecord, TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { changeHold as contract } from './offboarding-contract';
 import { auditRefusal } from './requests/refusal';

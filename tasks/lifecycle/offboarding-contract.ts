@@ -78,7 +78,6 @@ export const handOver = defineContract({
   environment: ['OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:UpdateItem']),
-    executions(platform, ['states:DescribeExecution']),
     { actions: ['states:StartExecution'], resources: [platform.offboardStateMachineArn] },
   ],
 });
@@ -204,7 +203,7 @@ export const changeHold = defineContract({
   environment: ['HOLD_MINIMUM_SECONDS', 'OFFBOARD_STATE_MACHINE_ARN'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem']),
-    executions(platform, ['states:DescribeExecution', 'states:StopExecution']),
+    executions(platform, ['states:StopExecution']),
     { actions: ['states:StartExecution'], resources: [platform.offboardStateMachineArn] },
   ],
 });

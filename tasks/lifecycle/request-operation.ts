@@ -1,6 +1,7 @@
 import { defineTask } from '../shared/define-task';
 import { NotReadyError } from '../shared/errors';
-import { legalHoldsOf, type OperationRecord, type TenantRecord } from '../shared/registry';
+import { legalHoldsOf } from '../shared/legal-holds';
+import type { OperationRecord, TenantRecord } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
 import { requestOperation as contract } from './contract';
 import { acceptOffboarding } from './requests/offboarding';

@@ -1,7 +1,7 @@
 import { StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { isNamed } from '../shared/aws-errors';
 import { NotReadyError } from '../shared/errors';
-import { describeExecution, sfn } from '../shared/executions';
+import { sfn } from '../shared/executions';
 import { canonicalJson, executionName, successorName } from '../shared/names';
 
 /**
@@ -19,9 +19,8 @@ export async function startSuccessor(
   } catch (error) {
     // Of one that runs, with the same input, Step Functions answers as to the first start.
     if (!isNamed(error, 'ExecutionAlreadyExists')) throw error;
-    const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`;
     throw new NotReadyError(
-      `tenant ${tenantId}: execution ${name}, which was to go on with request ${requestId}, has ended ${(await describeExecution(executionArn))?.status ?? 'long ago'}; redrive it, or replay the request`,
+      `tenant ${tenantId}: execution ${name}, which was to go on with request ${requestId}, has ended without taking over; redrive it, or replay the request`,
     );
   }
 }

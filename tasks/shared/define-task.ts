@@ -22,11 +22,12 @@ import {
   StaleExecutionError,
   TenantNotRequestedError,
 } from './errors';
+import { legalHoldsOf } from './legal-holds';
 import { measure } from './measure';
 import { METRICS, type Measure, unitOf } from './metrics';
 import { type App, auditRecordKey, idsInName } from './names';
 import { problemOf } from './problems';
-import { type Ledger, legalHoldsOf, openRegistry, type Registry, type TenantState } from './registry';
+import { type Ledger, openRegistry, type Registry, type TenantState } from './registry';
 
 /** What a task is given beside its input. */
 export interface TaskScope<Names extends EnvironmentName> {

@@ -11,6 +11,7 @@ import {
 import { isNamed } from './aws-errors';
 import { REPEATABLE } from './clients';
 import { StaleExecutionError } from './errors';
+import type { LegalHold } from './legal-holds';
 import { BY_STATUS, partitionKey } from './names';
 import type { HoldChangeName, OperationName, TenantStatus, Tier } from './tenant';
 
@@ -42,14 +43,6 @@ export interface Failure {
   readonly nextAction: string;
   /** ISO 8601. */
   readonly failedAt: string;
-}
-
-/** Forbids every destruction until it is released, beside any others. */
-export interface LegalHold {
-  readonly by: string;
-  readonly reason: string;
-  /** ISO 8601. */
-  readonly since: string;
 }
 
 export interface TenantState {
@@ -115,14 +108,6 @@ const SURVEYED = [
   'purgeApproval',
   'purgeStartedAt',
 ] as const satisfies readonly (keyof TenantState)[];
-
-/** The legal holds that stand, oldest first. */
-export const legalHoldsOf = ({
-  legalHolds = {},
-}: Pick<TenantState, 'legalHolds'>): readonly (LegalHold & { readonly id: string })[] =>
-  Object.entries(legalHolds)
-    .map(([id, hold]) => ({ id, ...hold }))
-    .sort((a, b) => a.since.localeCompare(b.since) || a.id.localeCompare(b.id));
 
 /** What a survey of all tenants reads of each. */
 export type SurveyedTenant = Pick<TenantState, (typeof SURVEYED)[number]>;

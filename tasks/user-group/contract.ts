@@ -72,6 +72,7 @@ const otherTenants = (platform: Platform): readonly Permission[] => [
 /** What verify.ts calls on top of that for a blocked tenant. */
 export const verifyBlockedUsersPermissions = (platform: Platform): readonly Permission[] => [
   userPool(platform, ['cognito-idp:ListUsersInGroup', 'cognito-idp:DescribeUserPool']),
+  membershipsByTenant(platform),
   ...otherTenants(platform),
 ];
 
@@ -80,12 +81,14 @@ export const listGroupsPermissions = (platform: Platform): readonly Permission[]
   userPool(platform, ['cognito-idp:ListGroups']),
 ];
 
-/** How far a suspension has come over the members of the group. */
+/** How far a suspension has come over the users of the group, then over those whom memberships alone name. */
 const SuspensionProgress = z.strictObject({
   /** Cognito's token of the page that is next. @default the first page */
   from: z.optional(Text),
   /** Whether they are gone over for the second time. */
   again: z.optional(z.boolean()),
+  /** When the group is done: sub of the last member looked at whom memberships name. @default none yet */
+  after: z.optional(Text),
 });
 
 export const SuspendUsersInput = z.extend(TaskInput, { progress: z.optional(SuspensionProgress) });
@@ -105,10 +108,12 @@ export const suspendUsers = defineContract({
   environment: ['USER_POOL_ID', 'MEMBERSHIP_TABLE'],
   permissions: (platform) => [
     registryItems(platform, ['dynamodb:GetItem', 'dynamodb:PutItem']),
+    membershipsByTenant(platform),
     ...otherTenants(platform),
     userPool(platform, [
       'cognito-idp:DescribeUserPool',
       'cognito-idp:ListUsersInGroup',
+      'cognito-idp:AdminGetUser',
       'cognito-idp:AdminDisableUser',
       'cognito-idp:AdminUserGlobalSignOut',
     ]),

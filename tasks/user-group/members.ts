@@ -1,4 +1,5 @@
 import {
+  AdminGetUserCommand,
   AdminListGroupsForUserCommand,
   CognitoIdentityProviderClient,
   DescribeUserPoolCommand,
@@ -44,6 +45,17 @@ export async function ofGroup<Answer>(UserPoolId: string, call: Promise<Answer>)
     if (!isNamed(error, 'ResourceNotFoundException')) throw error;
     await cognito.send(new DescribeUserPoolCommand({ UserPoolId }));
     return undefined;
+  }
+}
+
+/** A user of the pool, by their sub. Undefined when the user is gone. */
+export async function userBySub(UserPoolId: string, sub: string): Promise<UserType | undefined> {
+  try {
+    const { Username = sub, Enabled } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: sub }));
+    return { Username, ...(Enabled !== undefined && { Enabled }) };
+  } catch (error) {
+    if (isNamed(error, 'UserNotFoundException')) return undefined;
+    throw error;
   }
 }
 

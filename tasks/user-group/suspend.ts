@@ -3,12 +3,13 @@ import {
   AdminUserGlobalSignOutCommand,
   type UserType,
 } from '@aws-sdk/client-cognito-identity-provider';
+import { openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { groupName } from '../shared/names';
 import { disables, readSuspension, suspendedIn, writeSuspension } from '../shared/suspensions';
 import { suspendUsers as contract, type SuspendUsersInput } from './contract';
-import { cognito, type MemberPage, membersOf, otherTenantsOf } from './members';
+import { cognito, type MemberPage, membersOf, otherTenantsOf, USERS_PER_PAGE, userBySub } from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -22,27 +23,54 @@ const LOOKS_PER_RUN = 2000;
 
 /**
  * Disables and signs out every user of this tenant who has no other tenant that is active. A user of an active tenant is
- * only signed out: the next token is cut to the tenants that are left; the last of several tenants to leave disables. Tokens already issued live to their end, which is why the tenant's
- * status and its key are the other two locks.
+ * only signed out: the next token is cut to the tenants that are left; the last of several tenants to leave disables. Tokens
+ * already issued live to their end, which is why the tenant's status and its key are the other two locks.
+ *
+ * First those of the group; then those whom memberships name and the group does not, as when somebody has deleted the group.
  */
 export async function suspendUsers({ tenantId, progress = {} }: SuspendUsersInput, scope: Scope) {
   const physicalId = groupName(tenantId);
-  let { from, again = false } = progress;
+  const seen = new Set<string>();
+  let { from, again = false, after } = progress;
+  let grouped = after !== undefined;
   let done = 0;
-  let looked = 0;
-  do {
-    const page = await pageFrom(from, tenantId, scope);
-    for (const user of page.users) if (await suspend(tenantId, user, scope)) done += 1;
-    looked += page.users.length;
-    from = page.next;
-    if (from === undefined) {
-      if (again || progress.from === undefined) return { physicalId, ready: true };
-      // Nobody is invited to a blocked tenant, but a call that had begun before may have joined somebody behind a page of an
-      // earlier run.
-      again = true;
+  while (done < USERS_PER_RUN && seen.size < LOOKS_PER_RUN) {
+    if (!grouped) {
+      const page = await pageFrom(from, tenantId, scope);
+      for (const user of page.users) {
+        seen.add(user.Username ?? '');
+        if (await suspend(tenantId, user, scope)) done += 1;
+      }
+      from = page.next;
+      if (from !== undefined) continue;
+      if (!again && progress.from !== undefined) {
+        // Nobody is invited to a blocked tenant, but a call that had begun before may have joined somebody behind a page of an
+        // earlier run.
+        again = true;
+        continue;
+      }
+      grouped = true;
     }
-  } while (done < USERS_PER_RUN && looked < LOOKS_PER_RUN);
-  return { physicalId, ready: false, progress: { ...(from && { from }), ...(again && { again }) } };
+    // The first page of these in the run that ends with the group: so a further run always knows where it is.
+    const { members, next } = await membersBesides(seen, tenantId, after, scope);
+    for (const user of members) if (await suspend(tenantId, user, scope)) done += 1;
+    if (next === undefined) return { physicalId, ready: true };
+    after = next;
+  }
+  const reached = { ...(from && { from }), ...(again && { again }), ...(after !== undefined && { after }) };
+  return { physicalId, ready: false, progress: reached };
+}
+
+/** A page of those whom memberships name and nobody has looked at in this run, as the pool has them. */
+async function membersBesides(seen: Set<string>, tenantId: string, after: string | undefined, { env }: Scope) {
+  const { members, next } = await openMemberships(env.MEMBERSHIP_TABLE).ofTenant(tenantId, USERS_PER_PAGE, after);
+  const users: UserType[] = [];
+  for (const { sub } of members.filter((member) => !seen.has(member.sub))) {
+    seen.add(sub);
+    const user = await userBySub(env.USER_POOL_ID, sub);
+    if (user !== undefined) users.push(user);
+  }
+  return { members: users, next };
 }
 
 /** Cognito does not say how long the token of a page is good, and a redrive may come days later: then from the start. */

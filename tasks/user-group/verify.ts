@@ -2,13 +2,14 @@ import {
   AdminGetUserCommand,
   AdminListGroupsForUserCommand,
   GetGroupCommand,
+  type UserType,
 } from '@aws-sdk/client-cognito-identity-provider';
 import { isOwner, openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
 import { groupName, TENANT_ATTRIBUTE } from '../shared/names';
 import { BY_HAND, missing, type Problem, problemsOf, type Verify } from '../shared/verification';
 import { FIRST_ADMIN, groupDescription } from './contract';
-import { belongsElsewhere, cognito, type Directory, membersOf } from './members';
+import { belongsElsewhere, cognito, type Directory, membersOf, USERS_PER_PAGE, userBySub } from './members';
 
 /**
  * The group exists, was made for this tenant and has no role. Before the tenant is first ACTIVE, the first admin is an enabled
@@ -35,8 +36,8 @@ export const verifyUserGroup: Verify<'USER_POOL_ID' | 'MEMBERSHIP_TABLE'> = asyn
     if (activated || admin === undefined) return [...group, ...owned];
     return [...group, ...owned, ...(await adminProblems(env, tenantId, admin))];
   } catch (error) {
-    if (isNamed(error, 'ResourceNotFoundException')) return [missing(`group ${GroupName} does not exist`)];
-    throw error;
+    if (!isNamed(error, 'ResourceNotFoundException')) throw error;
+    return [missing(`group ${GroupName} does not exist`), ...(blocked ? await enabledUsers(env, tenantId) : [])];
   }
 };
 
@@ -83,16 +84,32 @@ async function adminProblems(env: Directory, tenantId: string, Username: string)
   }
 }
 
-/** One suspension pass sees to all of them, so the first one is enough to find. */
+/** One suspension sees to all of them, so the first one is enough to find. */
 async function enabledUsers(env: Directory, tenantId: string): Promise<readonly Problem[]> {
+  for await (const { Username = '', Enabled } of usersOf(env, tenantId)) {
+    if (Enabled !== true || (await belongsElsewhere(env, tenantId, Username)) !== false) continue;
+    return [{ kind: 'wrong-status', message: `user ${Username} of tenant ${tenantId} is enabled` }];
+  }
+  return [];
+}
+
+/** The users of the group, then those whom memberships name and the group does not. */
+async function* usersOf({ USER_POOL_ID, MEMBERSHIP_TABLE }: Directory, tenantId: string): AsyncGenerator<UserType> {
+  const grouped = new Set<string>();
   let from: string | undefined;
   do {
-    const page = await membersOf(env.USER_POOL_ID, tenantId, from);
-    for (const { Username = '', Enabled } of page.users) {
-      if (Enabled !== true || (await belongsElsewhere(env, tenantId, Username)) !== false) continue;
-      return [{ kind: 'wrong-status', message: `user ${Username} of group ${groupName(tenantId)} is enabled` }];
-    }
+    const page = await membersOf(USER_POOL_ID, tenantId, from);
+    for (const user of page.users) grouped.add(user.Username ?? '');
+    yield* page.users;
     from = page.next;
   } while (from !== undefined);
-  return [];
+  let after: string | undefined;
+  do {
+    const { members, next } = await openMemberships(MEMBERSHIP_TABLE).ofTenant(tenantId, USERS_PER_PAGE, after);
+    for (const { sub } of members) {
+      const user = grouped.has(sub) ? undefined : await userBySub(USER_POOL_ID, sub);
+      if (user !== undefined) yield user;
+    }
+    after = next;
+  } while (after !== undefined);
 }

@@ -270,7 +270,7 @@ describe('tenantctl hold', () => {
     const needless = await asJson('hold cancel', 'kept', '--reason', 'contract renewed', '--wait');
 
     expect(exitCode).toBe(0);
-    expect(stdout()).toMatch(/done {7}Restore encryption key/);
+    expect(stdout()).toMatch(/done {7}Restore users/);
     expect(stdout()).toContain('✓ kept is ACTIVE');
     expect(app().machines.describe(offboarding).status).toBe('ABORTED');
     expect(needless).toMatchObject({ exitCode: 0, answer: { status: 'ACTIVE', alreadyActive: true } });
@@ -302,7 +302,7 @@ describe('tenantctl hold', () => {
     expect(answer).toMatchObject({
       status: 'REINSTATING',
       executionStatus: 'FAILED',
-      failure: { step: 'Restore encryption key', nextAction: expect.any(String) },
+      failure: { step: 'Provision encryption key', nextAction: expect.any(String) },
     });
   });
 

@@ -83,7 +83,8 @@ describe('a tenant with 30,000 object versions and 20,000 items', () => {
         if (pages === 13) void setLegalHold(app(), 'acme');
         return pages === 13;
       },
-      effect: { kind: 'delay', ms: 500 },
+      // Long enough for the hold to be set, also on a busy machine.
+      effect: { kind: 'delay', ms: 5000 },
     });
 
     const refused = await offboardToTheEnd(app(), 'acme');

@@ -1,5 +1,5 @@
 import { OFFBOARDING_CONTRACTS } from '../../tasks/lifecycle/offboarding-contract';
-import { RESOURCE_VERBS } from '../../tasks/resources';
+import { RESOURCE_VERBS, TENANT_RESOURCES } from '../../tasks/resources';
 import { functionName, useApp, withoutPausesOfTheSdk } from '../lifecycle/app-under-test';
 import {
   functionsOf,
@@ -25,6 +25,7 @@ describe('every function of an offboarding and a reinstatement', () => {
   it('is looked at, with each of its calls', () => {
     const own = [...OFFBOARDING_CONTRACTS, ...RESOURCE_VERBS].map(({ name }) => name);
     const shared = [
+      ...TENANT_RESOURCES.map(({ provision }) => provision.name),
       'request-operation',
       'record-outcome',
       'verify-tenant',

@@ -24,8 +24,9 @@ import {
 } from '../../tasks/lifecycle/offboarding-contract';
 import { RESOURCES, TEARDOWN } from '../../tasks/resources';
 import { ERRORS } from '../../tasks/shared/errors';
+import { legalHoldsOf } from '../../tasks/shared/legal-holds';
 import { partitionKey, STOPPED_BY_APP, storagePrefix } from '../../tasks/shared/names';
-import { legalHoldsOf, type OperationRecord, type TenantState } from '../../tasks/shared/registry';
+import type { OperationRecord, TenantState } from '../../tasks/shared/registry';
 import { verifyIsolation } from '../../tasks/tenant-access/contract';
 import { restoreUsers, suspendUsers } from '../../tasks/user-group/contract';
 import { aRequest, functionName, registryItem } from '../lifecycle/app-under-test';

@@ -107,7 +107,12 @@ export function serveUserPool(mock: unknown, users: Readonly<Record<string, Part
   on(AdminGetUserCommand, ({ Username }) => {
     const found = user(Username);
     const [sub = ''] = [...pool.users].find(([, one]) => one === found) ?? [];
-    return { Username: sub, UserAttributes: attributes(sub, found), UserStatus: status(found) };
+    return {
+      Username: sub,
+      Enabled: found.enabled,
+      UserAttributes: attributes(sub, found),
+      UserStatus: status(found),
+    };
   });
   on(AdminCreateUserCommand, ({ Username: email = '', MessageAction, ...input }) => {
     const known = [...pool.users].find(([, one]) => one.email === email);

@@ -2,6 +2,7 @@ import {
   AdminDeleteUserCommand,
   AdminDisableUserCommand,
   AdminEnableUserCommand,
+  AdminGetUserCommand,
   AdminUserGlobalSignOutCommand,
   CognitoIdentityProviderClient,
   DeleteGroupCommand,
@@ -188,6 +189,33 @@ describe('suspend-users', () => {
     await run(suspend);
 
     expect(enabled(users)).toEqual(['both', 'other']);
+  });
+
+  it('finds the members of a tenant whose group somebody has deleted, also over several runs', async () => {
+    const subs = Array.from({ length: 450 }, (_, n) => `u${1000 + n}`);
+    const { users, groups } = serveUserPool(cognito, Object.fromEntries(subs.map((sub) => [sub, { groups: [] }])));
+    groups.delete('acme');
+    await tables.put(
+      MEMBERSHIP_TABLE,
+      ...subs.map((sub, n) => aMembershipItem({ sub, status: n % 2 === 0 ? 'ACTIVE' : 'INVITED' })),
+    );
+
+    const answers = await runToTheEnd();
+
+    expect(answers.map(({ ready }) => ready)).toEqual([false, true]);
+    expect(enabled(users)).toEqual([]);
+    expect(cognito.commandCalls(AdminUserGlobalSignOutCommand)).toHaveLength(450);
+    await runToTheEnd();
+    expect(cognito.commandCalls(AdminUserGlobalSignOutCommand)).toHaveLength(450);
+  });
+
+  it('asks for no user twice whom the group has', async () => {
+    serveUserPool(cognito, USERS);
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'one' }), aMembershipItem({ sub: 'gone' }));
+
+    expect(await run(suspend)).toMatchObject({ ready: true });
+
+    expect(cognito.commandCalls(AdminGetUserCommand).map((call) => call.args[0].input.Username)).toEqual(['gone']);
   });
 
   it('has nothing to do for a group that was never made, but not in a pool that is not there', async () => {

@@ -2,6 +2,7 @@ import {
   AdminGetUserCommand,
   AdminListGroupsForUserCommand,
   CognitoIdentityProviderClient,
+  DescribeUserPoolCommand,
   GetGroupCommand,
   ListUsersInGroupCommand,
 } from '@aws-sdk/client-cognito-identity-provider';
@@ -77,6 +78,7 @@ describe('verifyUserGroup', () => {
 
   it('finds an enabled user of a blocked tenant, on any page, unless they belong to another tenant too', async () => {
     const blocked = { ...verification(), activated: true, blocked: true };
+    cognito.on(AdminGetUserCommand).resolves({ Username: 'sub-1', Enabled: false });
     cognito
       .on(ListUsersInGroupCommand)
       .resolvesOnce({
@@ -93,9 +95,22 @@ describe('verifyUserGroup', () => {
       .resolves({ Groups: [{ GroupName: 'acme' }, { GroupName: 'acme2' }] });
 
     expect(await verifyUserGroup(blocked)).toEqual([
-      { kind: 'wrong-status', message: 'user on of group acme is enabled' },
+      { kind: 'wrong-status', message: 'user on of tenant acme is enabled' },
     ]);
     expect(await verifyUserGroup(blocked)).toEqual([]);
+  });
+
+  it('finds an enabled member of a blocked tenant whose group somebody has deleted', async () => {
+    cognito.on(GetGroupCommand).rejects(anAwsError('ResourceNotFoundException'));
+    cognito.on(ListUsersInGroupCommand).rejects(anAwsError('ResourceNotFoundException'));
+    cognito.on(DescribeUserPoolCommand).resolves({});
+    cognito.on(AdminListGroupsForUserCommand).resolves({ Groups: [] });
+    cognito.on(AdminGetUserCommand, { Username: 'out' }).resolves({ Username: 'out', Enabled: true });
+    await tables.put(MEMBERSHIP_TABLE, aMembershipItem({ sub: 'out' }));
+
+    const found = await verifyUserGroup({ ...verification(), activated: true, blocked: true });
+
+    expect(messagesOf(found)).toEqual(['group acme does not exist', 'user out of tenant acme is enabled']);
   });
 
   it('finds no fault with an enabled user of a blocked tenant who is a member of another one and not in its group', async () => {
