@@ -90,6 +90,11 @@ export const UNUSED_GRANTS: readonly UnusedGrant[] = [
     'lets S3 say “not found” if it asks with the key as prefix, which AWS does not document; the sandbox asks without',
   ),
   ...grants(
+    'suspend-users',
+    ['cognito-idp:AdminGetUser'],
+    'whether a member is enabled whom memberships name and the group does not: after drift only',
+  ),
+  ...grants(
     'examine-tenant',
     ['cognito-idp:AdminGetUser'],
     'shared with verify-tenant, which looks at the first admin of a tenant that is not ACTIVE yet',
