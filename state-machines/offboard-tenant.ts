@@ -26,7 +26,7 @@ import {
 } from '../tasks/lifecycle/offboarding-contract';
 import { TEARDOWN, type Teardown } from '../tasks/resources';
 import { suspendUsers } from '../tasks/user-group/contract';
-import { again, claim, type FunctionOf, fromTheStart, type Step, step } from './step';
+import { again, claim, type FunctionOf, fromTheStart, resultPath, type Step, step, words } from './step';
 
 /**
  * Claim offboarding → block (users, key) → hold until an absolute time, as often as the record says → Claim purge →
@@ -99,26 +99,22 @@ function teardown(scope: Construct, functionOf: FunctionOf): IChainable {
 }
 
 /** Runs a destroy task until it says that nothing is left. */
-function destroy(
-  scope: Construct,
-  { type, destroy: contract, pollSeconds, single }: Teardown,
-  functionOf: FunctionOf,
-  next: IChainable,
-): IChainable {
-  const path = `$.${type.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())}`;
+function destroy(scope: Construct, resource: Teardown, functionOf: FunctionOf, next: IChainable): IChainable {
+  const { destroy: contract, pollSeconds, single } = resource;
+  const path = resultPath(resource);
   const task: State & INextable & IChainable = step(scope, contract, functionOf, path);
   if (single === true) return task.next(next);
-  const words = type.replaceAll('-', ' ');
+  const name = words(resource);
   const repeat =
     pollSeconds === undefined
       ? task
-      : Wait.jsonPath(scope, `Wait while ${words} is deleted`, {
-          stateName: `Wait while ${words} is deleted`,
+      : Wait.jsonPath(scope, `Wait while ${name} is deleted`, {
+          stateName: `Wait while ${name} is deleted`,
           comment: 'AWS is deleting it; waiting changes nothing.',
           time: WaitTime.duration(Duration.seconds(pollSeconds)),
         }).next(task);
-  const gone = Choice.jsonPath(scope, `Is ${words} gone?`, {
-    stateName: `Is ${words} gone?`,
+  const gone = Choice.jsonPath(scope, `Is ${name} gone?`, {
+    stateName: `Is ${name} gone?`,
     comment: 'Reads the answer of the step before.',
   })
     .when(Condition.booleanEquals(`${path}.output.gone`, false), repeat)

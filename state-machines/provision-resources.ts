@@ -14,7 +14,7 @@ import {
 } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Construct } from 'constructs';
 import { TENANT_RESOURCES, type TenantResource } from '../tasks/resources';
-import { type FunctionOf, step } from './step';
+import { type FunctionOf, resultPath, step, words } from './step';
 
 /**
  * Provision encryption key → every other resource, in parallel where they do not need each other. What is there is made
@@ -90,8 +90,4 @@ const done = (scope: Construct, stateName: string): Pass =>
 const join = (state: State & INextable & IChainable, rest: IChainable | undefined): IChainable =>
   rest === undefined ? state : state.next(rest);
 
-const words = ({ type }: TenantResource): string => type.replaceAll('-', ' ');
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-/** `knowledge-base` → `$.knowledgeBase` */
-const resultPath = ({ type }: TenantResource): string =>
-  `$.${type.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())}`;

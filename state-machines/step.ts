@@ -18,6 +18,16 @@ const TIMEOUT_MARGIN_SECONDS = 15;
 /** What of a contract a state needs. One function may stand behind several states, each with its own name. */
 export type Step = Pick<TaskContract, 'name' | 'stateName' | 'repeatable' | 'timeoutSeconds'>;
 
+interface Resource {
+  readonly type: string;
+}
+
+/** A resource in the names of states: `knowledge-base` → `knowledge base` */
+export const words = ({ type }: Resource): string => type.replaceAll('-', ' ');
+/** Where a resource's result stands: `knowledge-base` → `$.knowledgeBase` */
+export const resultPath = ({ type }: Resource): string =>
+  `$.${type.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())}`;
+
 /** What Claim answers and every step behind it gets: ids and the fence. */
 const claimed = () => ({
   tenantId: JsonPath.stringAt('$.tenantId'),

@@ -162,7 +162,7 @@ ${table(
       resource.type,
       html`<code>${resource.physicalId ?? '–'}</code>`,
       html`${when(resource.destroyedAt ?? '')}${resource.deletionDate === undefined ? undefined : html`<div>key gone on ${instant(resource.deletionDate)}</div>`}`,
-      String(resource.removed ?? 1),
+      resource.removed === undefined ? '–' : String(resource.removed),
       html`<code>${(resource.destroyedBy ?? '–').split(':').at(-1)}</code>`,
     ]),
 )}

@@ -142,9 +142,9 @@ function entryOf(record: ArchivedRecord): TimelineEntry {
   };
 }
 
-function wordingOf({ action, outcome, step }: ArchivedRecord): string {
+function wordingOf({ action, outcome, step, legalHoldId }: ArchivedRecord): string {
   if (outcome === 'FAILED') return `${step ?? action} failed`;
-  const what = ACTIONS[action] ?? step ?? action;
+  const what = [ACTIONS[action] ?? step ?? action, ...(legalHoldId ? [`(${legalHoldId})`] : [])].join(' ');
   return outcome === 'REFUSED' ? `${step ?? what} refused` : what;
 }
 

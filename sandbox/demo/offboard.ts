@@ -62,7 +62,10 @@ export async function offboardAndReinstate(sandbox: Sandbox, prove: Prove): Prom
       ['stores listed again', `${evidence.proof?.stores.join(', ')}: ${evidence.proof?.hits} hits`],
       ...evidence.resources
         .filter(({ destroyedAt }) => destroyedAt !== undefined)
-        .map(({ type, removed, destroyedAt }) => [type, `destroyed ${destroyedAt}, ${removed ?? 1} removed`]),
+        .map(({ type, removed, destroyedAt }) => [
+          type,
+          `destroyed ${destroyedAt}${removed === undefined ? '' : `, ${removed} removed`}`,
+        ]),
       ['key is destroyed on', tombstone?.encryptionKeyDeletionDate ?? ''],
     ],
   );

@@ -125,7 +125,7 @@ export const restoreEncryptionKey = defineContract({
   output: Switched,
   resource: ENCRYPTION_KEY,
   readsLedger: true,
-  fence: ['REINSTATING', ...PURGE_STATUSES],
+  fence: PURGE_STATUSES,
   environment: [],
   permissions: (platform) => [LOOK, ourKeys(platform, ['kms:EnableKey'])],
 });

@@ -64,7 +64,7 @@ async function findOrCreate(
     const KeyId = entry.physicalId;
     await whenVisible(tenantId, () => ensureTags(tenantId, KeyId, scope));
     const key = await whenVisible(tenantId, () => kms.send(new DescribeKeyCommand({ KeyId })));
-    const keyArn = await usable(tenantId, key.KeyMetadata);
+    const keyArn = await usable(tenantId, key.KeyMetadata, scope);
     await whenVisible(tenantId, () => ensurePolicy(tenantId, keyArn, scope));
     return keyArn;
   }
@@ -120,7 +120,8 @@ async function ensurePolicy(tenantId: string, KeyId: string, { env }: Scope): Pr
 }
 
 /** The key behind the tenant's alias, if it is the tenant's. */
-async function byAlias(tenantId: string, { app }: Scope): Promise<string | undefined> {
+async function byAlias(tenantId: string, scope: Scope): Promise<string | undefined> {
+  const { app } = scope;
   const key = await describeKey(keyAlias(app, tenantId));
   // A key on its way out may hold the alias for the rest of its window; ensureAlias moves the alias.
   if (key === undefined || key.KeyState === 'PendingDeletion') return undefined;
@@ -130,7 +131,7 @@ async function byAlias(tenantId: string, { app }: Scope): Promise<string | undef
       `tenant ${tenantId}: alias ${keyAlias(app, tenantId)} belongs to ${keyArn}, which is not tagged as the tenant's`,
     );
   }
-  return usable(tenantId, key);
+  return usable(tenantId, key, scope);
 }
 
 /**
@@ -143,7 +144,8 @@ async function byTags(tenantId: string, intent: LedgerEntry, { app, now }: Scope
 }
 
 /** Gives the key the tenant's alias and returns the key that has it in the end. */
-async function ensureAlias(tenantId: string, keyArn: string, { app }: Scope): Promise<string> {
+async function ensureAlias(tenantId: string, keyArn: string, scope: Scope): Promise<string> {
+  const { app } = scope;
   const AliasName = keyAlias(app, tenantId);
   try {
     await whenVisible(tenantId, () => kms.send(new CreateAliasCommand({ AliasName, TargetKeyId: keyArn })));
@@ -163,18 +165,23 @@ async function ensureAlias(tenantId: string, keyArn: string, { app }: Scope): Pr
       `tenant ${tenantId}: alias ${AliasName} belongs to ${holder}, which is not tagged as the tenant's`,
     );
   }
-  return usable(tenantId, KeyMetadata);
+  return usable(tenantId, KeyMetadata, scope);
 }
 
-/** A key that was disabled by hand is enabled again; one that is being deleted is not revived behind an operator's back. */
-async function usable(tenantId: string, key: KeyMetadata | undefined): Promise<string> {
+/**
+ * A disabled key is enabled again, whoever disabled it; one that is being deleted is not revived behind an operator's back.
+ * Also a key that KMS shows as enabled: a reinstatement may come seconds after the block, and what KMS shows may be older.
+ */
+async function usable(tenantId: string, key: KeyMetadata | undefined, { assertStillAllowed }: Scope): Promise<string> {
   const keyArn = arnOf(tenantId, key);
-  if (key?.KeyState === 'Disabled') await kms.send(new EnableKeyCommand({ KeyId: keyArn }));
-  else if (key?.KeyState !== 'Enabled') {
+  if (key?.KeyState !== 'Enabled' && key?.KeyState !== 'Disabled') {
     throw new ResourceConflictError(
       `tenant ${tenantId}: key ${keyArn} is ${key?.KeyState ?? 'in an unknown state'}; cancel its deletion first if the tenant needs it`,
     );
   }
+  // An invocation that its execution has left behind goes on: the tenant may be blocked again.
+  await assertStillAllowed();
+  await whenVisible(tenantId, () => kms.send(new EnableKeyCommand({ KeyId: keyArn })));
   return keyArn;
 }
 

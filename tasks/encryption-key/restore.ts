@@ -5,8 +5,8 @@ import { restoreEncryptionKey as contract } from './contract';
 import { kms, ledgersKey, whenVisible } from './find-key';
 
 /**
- * Makes the ledger's key usable again: for a tenant that comes back, or because deleting its knowledge base needs it. Also a
- * key that KMS shows as enabled: what it shows may be minutes old.
+ * Makes the ledger's key usable during the purge, because deleting the knowledge base needs it. Also a key that KMS shows as
+ * enabled: what it shows may be minutes old.
  */
 export async function restoreEncryptionKey({ tenantId }: TaskInput, scope: FencedScope<never>) {
   const { ledger, now, assertStillAllowed } = scope;

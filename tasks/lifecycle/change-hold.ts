@@ -1,28 +1,21 @@
 import { StopExecutionCommand } from '@aws-sdk/client-sfn';
-import type { z } from 'zod/mini';
 import { ENCRYPTION_KEY } from '../encryption-key/contract';
 import { writeAuditRecord } from '../shared/audit';
 import { isNamed } from '../shared/aws-errors';
 import { defineTask, type TaskScope } from '../shared/define-task';
-import {
-  InvalidInputError,
-  PurgeNotAllowedError,
-  SelfApprovalError,
-  TenantNotRequestedError,
-  TenantRetiredError,
-  TransientError,
-} from '../shared/errors';
+import { TenantNotRequestedError, TransientError } from '../shared/errors';
 import { sfn } from '../shared/executions';
-import { type LegalHold, legalHoldsOf } from '../shared/legal-holds';
+import { legalHoldsOf } from '../shared/legal-holds';
 import { payloadHash, requestRecordKey, STOPPED_BY_APP } from '../shared/names';
 import type { OperationRecord, TenantState } from '../shared/registry';
 import { HOLD_STATUSES } from '../shared/tenant';
+import { type Change, changed, decide } from './hold-change';
 import { changeHold as contract } from './offboarding-contract';
 import { auditRefusal } from './requests/refusal';
 import { assertSamePayload, OTHER_PAYLOAD } from './requests/request';
+import { recordOperation } from './requests/start';
 import { startSuccessor } from './successor';
 
-type Change = z.output<typeof contract.input>;
 type Scope = TaskScope<(typeof contract.environment)[number]>;
 
 /**
@@ -55,9 +48,9 @@ async function makeChange(change: Change, scope: Scope) {
       payloadHash: hash,
       requestedBy,
       requestedAt: now().toISOString(),
-      ...decide(change, state, earlier, scope),
+      ...decide(change, state, earlier, { now: now(), shortestSeconds: scope.env.HOLD_MINIMUM_SECONDS }),
     };
-    recorded ??= await recordChange(tenantId, record, registry);
+    recorded ??= await recordOperation(change, record, scope);
     // Before the change: what was changed without a record could not be accounted for.
     await writeAuditRecord(scope, requestRecordKey(tenantId, requestId), {
       tenantId,
@@ -68,6 +61,7 @@ async function makeChange(change: Change, scope: Scope) {
       at: recorded.requestedAt,
       ...('reason' in change && { reason: change.reason }),
       ...(recorded.until && { until: recorded.until }),
+      ...('legalHoldId' in change && { legalHoldId: change.legalHoldId }),
     });
     await write(change, state, recorded, scope);
   }
@@ -108,18 +102,6 @@ async function write(change: Change, state: TenantState, recorded: OperationReco
     );
 }
 
-/** Records the change, only if it is not there: whoever comes second finds the first one's. */
-async function recordChange(
-  tenantId: string,
-  record: OperationRecord,
-  registry: Scope['registry'],
-): Promise<OperationRecord> {
-  if (await registry.putNewOperation(tenantId, record)) return record;
-  const stored = await registry.getOperation(tenantId, record.requestId);
-  assertSamePayload(stored?.payloadHash, record.payloadHash, tenantId, OTHER_PAYLOAD(record.requestId));
-  return stored ?? record;
-}
-
 /** Under a legal hold with the day on which KMS destroys the key, if that is scheduled: no hold of ours stops KMS. */
 async function answer(state: TenantState, { registry }: Scope) {
   const { tenantId, status, holdUntil, purgeApproval } = state;
@@ -133,107 +115,6 @@ async function answer(state: TenantState, { registry }: Scope) {
     ...(purgeApproval && { approvedBy: purgeApproval.by }),
     ...(key?.deletionDate && { encryptionKeyDeletionDate: key.deletionDate }),
   };
-}
-
-/**
- * What is decided when a change is first recorded, so that a repeat means the same: the end that a relative one comes to,
- * and the offboarding it is about.
- * @throws if the change may not be made
- */
-function decide(
-  change: Change,
-  state: TenantState,
-  earlier: OperationRecord | undefined,
-  { env, now }: Scope,
-): Pick<OperationRecord, 'until' | 'offboarding'> {
-  const { tenantId, status } = state;
-  if (status === 'OFFBOARDED')
-    throw new TenantRetiredError(`tenant ${tenantId} is OFFBOARDED: there is nothing left to hold`);
-  if (change.change === 'set-legal-hold') return {};
-  if (change.change === 'release-legal-hold') {
-    assertStands(change.legalHoldId, state);
-    return {};
-  }
-  const offboarding = offboardingUnderHold(state);
-  if (earlier?.offboarding !== undefined && earlier.offboarding !== offboarding.requestId)
-    throw new PurgeNotAllowedError(
-      `tenant ${tenantId}: the change was asked for during the hold of request ${earlier.offboarding}, which was cancelled`,
-    );
-  const about = { offboarding: offboarding.requestId };
-  const at = now().toISOString();
-  switch (change.change) {
-    case 'suspend-again':
-      return about;
-    case 'approve-purge':
-      if (offboarding.requestedBy !== change.requestedBy) return about;
-      throw new SelfApprovalError(
-        `tenant ${tenantId}: ${offboarding.requestedBy} asked for the offboarding and cannot approve its purge`,
-      );
-    case 'set-hold': {
-      const until =
-        earlier?.until ?? (change.until === undefined ? later(at, change.inSeconds ?? 0) : instant(change.until));
-      const earliest = later(
-        state.heldSince ?? offboarding.requestedAt,
-        state.activatedAt === undefined ? 0 : env.HOLD_MINIMUM_SECONDS,
-      );
-      if (until >= earliest) return { ...about, until };
-      throw new InvalidInputError(
-        `change-hold, tenant ${tenantId}: ${change.until === undefined ? 'inSeconds' : 'until'}: must not end the hold before ${earliest}, the end of this stage's shortest hold`,
-      );
-    }
-    case 'extend-hold':
-      return { ...about, until: earlier?.until ?? later(latest(state.holdUntil ?? at, at), change.bySeconds) };
-  }
-}
-
-/** Counsel of one case must not free a tenant that another case holds: a release names the hold that it releases. */
-function assertStands(id: string, state: TenantState): void {
-  const standing = legalHoldsOf(state).map((hold) => hold.id);
-  if (standing.includes(id)) return;
-  throw new InvalidInputError(
-    `change-hold, tenant ${state.tenantId}: legalHoldId: no legal hold ${id} stands; ${standing.length === 0 ? 'none does' : `those that do: ${standing.join(', ')}`}`,
-  );
-}
-
-/** What a change writes on the tenant. */
-function changed(
-  change: Change,
-  { legalHolds = {}, purgeApproval, holdUntil }: TenantState,
-  { until, requestedAt, requestedBy }: OperationRecord,
-): Partial<Record<keyof TenantState, unknown>> {
-  switch (change.change) {
-    case 'set-legal-hold': {
-      const hold: LegalHold = { by: requestedBy, reason: change.reason, since: requestedAt };
-      return { legalHolds: { ...legalHolds, [change.requestId]: hold } };
-    }
-    case 'release-legal-hold': {
-      const { [change.legalHoldId]: _released, ...others } = legalHolds;
-      return { legalHolds: Object.keys(others).length === 0 ? undefined : others };
-    }
-    case 'approve-purge':
-      return { purgeApproval: purgeApproval ?? { by: requestedBy, at: requestedAt } };
-    case 'set-hold':
-      return { holdUntil: until };
-    case 'extend-hold':
-      // Whatever somebody else has set since it was recorded: an extension never shortens.
-      return { holdUntil: latest(holdUntil ?? requestedAt, until ?? requestedAt) };
-    case 'suspend-again':
-      return {};
-  }
-}
-
-/** As toISOString writes it: instants of this form compare as text. */
-const instant = (text: string | number): string => new Date(text).toISOString();
-const latest = (one: string, other: string): string => instant(Math.max(Date.parse(one), Date.parse(other)));
-const later = (from: string, seconds: number): string => instant(Date.parse(from) + seconds * 1000);
-
-function offboardingUnderHold({ tenantId, status, offboarding, purgeStartedAt }: TenantState) {
-  if (offboarding === undefined || purgeStartedAt !== undefined || !HOLD_STATUSES.includes(status)) {
-    throw new PurgeNotAllowedError(
-      `tenant ${tenantId} is ${status}${purgeStartedAt === undefined ? '' : ` since ${purgeStartedAt}`}: no hold is running`,
-    );
-  }
-  return offboarding;
 }
 
 /**

@@ -21,6 +21,8 @@ export interface AuditRecord {
   readonly reason?: string;
   /** ISO 8601: new end of a hold. */
   readonly until?: string;
+  /** Of the release of a legal hold: requestId of the change that had set it. */
+  readonly legalHoldId?: string;
   /** What an isolation check tried, call by call. */
   readonly checks?: readonly {
     readonly session: string;

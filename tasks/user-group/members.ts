@@ -22,7 +22,7 @@ export interface MemberPage {
   readonly next?: string;
 }
 
-/** A page of the group's members; an empty one when there is no such group. */
+/** A page of the group's users; an empty one when there is no such group. */
 export async function membersOf(UserPoolId: string, tenantId: string, from?: string): Promise<MemberPage> {
   const page = new ListUsersInGroupCommand({
     UserPoolId,
@@ -49,7 +49,7 @@ export async function ofGroup<Answer>(UserPoolId: string, call: Promise<Answer>)
 }
 
 /** A user of the pool, by their sub. Undefined when the user is gone. */
-export async function userBySub(UserPoolId: string, sub: string): Promise<UserType | undefined> {
+async function userBySub(UserPoolId: string, sub: string): Promise<UserType | undefined> {
   try {
     const { Username = sub, Enabled } = await cognito.send(new AdminGetUserCommand({ UserPoolId, Username: sub }));
     return { Username, ...(Enabled !== undefined && { Enabled }) };
@@ -61,6 +61,27 @@ export async function userBySub(UserPoolId: string, sub: string): Promise<UserTy
 
 /** Where it stands who belongs to which tenant. */
 export type Directory = Pick<Environment, 'USER_POOL_ID' | 'MEMBERSHIP_TABLE'>;
+
+/**
+ * A page of those whom memberships name and nobody has looked at yet, as the pool has them: the group may be lost.
+ * @param seen subs of those who were looked at; the page's are added
+ * @param after where the page before ended
+ */
+export async function membersBesides(
+  seen: Set<string>,
+  { USER_POOL_ID, MEMBERSHIP_TABLE }: Directory,
+  tenantId: string,
+  after: string | undefined,
+): Promise<MemberPage> {
+  const { members, next } = await openMemberships(MEMBERSHIP_TABLE).ofTenant(tenantId, USERS_PER_PAGE, after);
+  const users: UserType[] = [];
+  for (const { sub } of members.filter((member) => !seen.has(member.sub))) {
+    seen.add(sub);
+    const user = await userBySub(USER_POOL_ID, sub);
+    if (user !== undefined) users.push(user);
+  }
+  return { users, ...(next !== undefined && { next }) };
+}
 
 /** Whether the user belongs to any other tenant. Undefined when the user is gone. */
 export const belongsElsewhere = async (directory: Directory, tenantId: string, Username: string) => {

@@ -3,13 +3,12 @@ import {
   AdminUserGlobalSignOutCommand,
   type UserType,
 } from '@aws-sdk/client-cognito-identity-provider';
-import { openMemberships } from '../membership/memberships';
 import { isNamed } from '../shared/aws-errors';
 import { defineStep, type FencedScope } from '../shared/define-task';
 import { groupName } from '../shared/names';
 import { disables, readSuspension, suspendedIn, writeSuspension } from '../shared/suspensions';
 import { suspendUsers as contract, type SuspendUsersInput } from './contract';
-import { cognito, type MemberPage, membersOf, otherTenantsOf, USERS_PER_PAGE, userBySub } from './members';
+import { cognito, type MemberPage, membersBesides, membersOf, otherTenantsOf } from './members';
 
 type Scope = FencedScope<(typeof contract.environment)[number]>;
 
@@ -52,25 +51,13 @@ export async function suspendUsers({ tenantId, progress = {} }: SuspendUsersInpu
       grouped = true;
     }
     // The first page of these in the run that ends with the group: so a further run always knows where it is.
-    const { members, next } = await membersBesides(seen, tenantId, after, scope);
-    for (const user of members) if (await suspend(tenantId, user, scope)) done += 1;
+    const { users, next } = await membersBesides(seen, scope.env, tenantId, after);
+    for (const user of users) if (await suspend(tenantId, user, scope)) done += 1;
     if (next === undefined) return { physicalId, ready: true };
     after = next;
   }
   const reached = { ...(from && { from }), ...(again && { again }), ...(after !== undefined && { after }) };
   return { physicalId, ready: false, progress: reached };
-}
-
-/** A page of those whom memberships name and nobody has looked at in this run, as the pool has them. */
-async function membersBesides(seen: Set<string>, tenantId: string, after: string | undefined, { env }: Scope) {
-  const { members, next } = await openMemberships(env.MEMBERSHIP_TABLE).ofTenant(tenantId, USERS_PER_PAGE, after);
-  const users: UserType[] = [];
-  for (const { sub } of members.filter((member) => !seen.has(member.sub))) {
-    seen.add(sub);
-    const user = await userBySub(env.USER_POOL_ID, sub);
-    if (user !== undefined) users.push(user);
-  }
-  return { members: users, next };
 }
 
 /** Cognito does not say how long the token of a page is good, and a redrive may come days later: then from the start. */

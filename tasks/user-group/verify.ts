@@ -9,7 +9,7 @@ import { isNamed } from '../shared/aws-errors';
 import { groupName, TENANT_ATTRIBUTE } from '../shared/names';
 import { BY_HAND, missing, type Problem, problemsOf, type Verify } from '../shared/verification';
 import { FIRST_ADMIN, groupDescription } from './contract';
-import { belongsElsewhere, cognito, type Directory, membersOf, USERS_PER_PAGE, userBySub } from './members';
+import { belongsElsewhere, cognito, type Directory, membersBesides, membersOf } from './members';
 
 /**
  * The group exists, was made for this tenant and has no role. Before the tenant is first ACTIVE, the first admin is an enabled
@@ -94,22 +94,18 @@ async function enabledUsers(env: Directory, tenantId: string): Promise<readonly 
 }
 
 /** The users of the group, then those whom memberships name and the group does not. */
-async function* usersOf({ USER_POOL_ID, MEMBERSHIP_TABLE }: Directory, tenantId: string): AsyncGenerator<UserType> {
-  const grouped = new Set<string>();
+async function* usersOf(directory: Directory, tenantId: string): AsyncGenerator<UserType> {
+  const seen = new Set<string>();
   let from: string | undefined;
   do {
-    const page = await membersOf(USER_POOL_ID, tenantId, from);
-    for (const user of page.users) grouped.add(user.Username ?? '');
+    const page = await membersOf(directory.USER_POOL_ID, tenantId, from);
+    for (const user of page.users) seen.add(user.Username ?? '');
     yield* page.users;
     from = page.next;
   } while (from !== undefined);
-  let after: string | undefined;
   do {
-    const { members, next } = await openMemberships(MEMBERSHIP_TABLE).ofTenant(tenantId, USERS_PER_PAGE, after);
-    for (const { sub } of members) {
-      const user = grouped.has(sub) ? undefined : await userBySub(USER_POOL_ID, sub);
-      if (user !== undefined) yield user;
-    }
-    after = next;
-  } while (after !== undefined);
+    const page = await membersBesides(seen, directory, tenantId, from);
+    yield* page.users;
+    from = page.next;
+  } while (from !== undefined);
 }

@@ -49,7 +49,7 @@ describe('tenantctl audit report', () => {
 
     expect(told.decisions.map(({ what, by, reason }) => [what, by, reason])).toEqual([
       ['Legal hold set', 'counsel', 'case 42'],
-      ['Legal hold released', 'counsel', 'case closed'],
+      ['Legal hold released (case-1)', 'counsel', 'case closed'],
     ]);
     expect(told.executions.map(({ name, status, redriveCount }) => [name, status, redriveCount])).toEqual([
       ['onboard--acme--signup-1', 'SUCCEEDED', 1],

@@ -12,7 +12,7 @@ import { assertSamePayload, type NewRequest, OTHER_PAYLOAD, type Scope } from '.
 export async function recordOperation(
   { tenantId, requestId }: Pick<NewRequest, 'tenantId' | 'requestId'>,
   record: OperationRecord,
-  { registry }: Scope,
+  { registry }: Pick<Scope, 'registry'>,
 ): Promise<OperationRecord> {
   if (await registry.putNewOperation(tenantId, record)) return record;
   const stored = await registry.getOperation(tenantId, requestId);

@@ -221,6 +221,29 @@ describe('provision-encryption-key', () => {
       expect(estate.keys[0]?.state).toBe('Enabled');
     });
 
+    it('enables a key that KMS still shows as enabled, seconds after a block', async () => {
+      const estate = serveKeys([{ id: 'old', tenantId: 'acme', state: 'Disabled' }], aKeyArn('old'));
+      await tables.put(REGISTRY_TABLE, aLedgerItem({ physicalId: aKeyArn('old') }));
+      kms.on(DescribeKeyCommand).resolves({ KeyMetadata: { Arn: aKeyArn('old'), KeyId: 'old', KeyState: 'Enabled' } });
+
+      await handler(aTaskInput(), aContext());
+
+      expect(estate.keys[0]?.state).toBe('Enabled');
+    });
+
+    it('enables nothing for an execution that a newer one has overtaken meanwhile', async () => {
+      const estate = serveKeys([{ id: 'old', tenantId: 'acme', state: 'Disabled' }], aKeyArn('old'));
+      await tables.put(REGISTRY_TABLE, aLedgerItem({ physicalId: aKeyArn('old') }));
+      kms.on(DescribeKeyCommand).callsFake(async () => {
+        await tables.put(REGISTRY_TABLE, aStateItem({ generation: 2, status: 'OFFBOARDING' }));
+        return { KeyMetadata: { Arn: aKeyArn('old'), KeyId: 'old', KeyState: 'Disabled' } };
+      });
+
+      await expect(handler(aTaskInput(), aContext())).rejects.toMatchObject({ name: 'StaleExecutionError' });
+
+      expect(estate.keys[0]?.state).toBe('Disabled');
+    });
+
     it('gives the key in the ledger its tags and its policy back, and writes neither when they are right', async () => {
       serveKeys([{ id: 'old', tenantId: 'acme2' }], aKeyArn('old'));
       await tables.put(REGISTRY_TABLE, aLedgerItem({ physicalId: aKeyArn('old') }));

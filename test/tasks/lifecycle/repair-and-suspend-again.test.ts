@@ -1,11 +1,11 @@
-import { DescribeExecutionCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
+import { SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn';
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { mockClient } from 'aws-sdk-client-mock';
 import * as changeHold from '../../../tasks/lifecycle/change-hold';
 import * as front from '../../../tasks/lifecycle/request-operation';
 import type { AuditBucket } from '../../support/audit-bucket';
 import { recordIn, serveAuditTrail } from '../../support/audit-log';
-import { aLostAnswer, anAwsError } from '../../support/aws-errors';
+import { aLostAnswer } from '../../support/aws-errors';
 import {
   aContext,
   aHeldTenant,
@@ -17,6 +17,7 @@ import {
   REGISTRY_TABLE,
   setEnvironment,
 } from '../../support/builders';
+import { serveExecutions } from '../../support/executions';
 import { type Calls, interruptible } from '../../support/interruptions';
 import { captureOutput } from '../../support/output';
 import { serveTables, type Tables } from '../../support/tables';
@@ -42,22 +43,7 @@ async function begin(): Promise<void> {
   sfn.reset();
   bucket = serveAuditTrail();
   executions = new Map([[ONBOARDING, 'SUCCEEDED']]);
-  sfn.on(DescribeExecutionCommand).callsFake(({ executionArn }) => {
-    const status = executions.get(executionArn);
-    if (status === undefined) throw anAwsError('ExecutionDoesNotExist');
-    return { executionArn, status };
-  });
-  sfn.on(StartExecutionCommand).callsFake(({ name }) => {
-    // One that runs, with the same input, is answered like the first time [API_StartExecution].
-    if ((executions.get(anExecutionArnOf(name)) ?? 'RUNNING') !== 'RUNNING') throw anAwsError('ExecutionAlreadyExists');
-    executions.set(anExecutionArnOf(name), 'RUNNING');
-    return {};
-  });
-  sfn.on(StopExecutionCommand).callsFake(({ executionArn }) => {
-    if (!executions.has(executionArn)) throw anAwsError('ExecutionDoesNotExist');
-    executions.set(executionArn, 'ABORTED');
-    return {};
-  });
+  serveExecutions(sfn, executions);
   tables = await serveTables(dynamodb, REGISTRY_TABLE);
   calls = interruptible(DynamoDBDocumentClient, SFNClient);
 }
