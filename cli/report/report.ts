@@ -1,4 +1,4 @@
-import { executionNameOf } from '../../tasks/shared/names';
+import { executionNameOf, operationOf } from '../../tasks/shared/names';
 import type { ArchivedEvidence, ArchivedExecution, ArchivedRecord, TenantArchive, Verification } from './archive';
 import { type StateRun, stateRuns } from './state-runs';
 import { ACTIONS, DECISIONS } from './wording';
@@ -97,7 +97,7 @@ export function makeReport(archive: TenantArchive, { from, to, stage, generatedA
         const requestedBy = askedBy.get(execution.requestId);
         return { ...told, ...(requestedBy && { requestedBy }), states: [...stateRuns(execution).values()] };
       }),
-    resources: resourcesOf(timeline, archive.evidence),
+    resources: resourcesOf(timeline, archive),
     evidence: archive.evidence,
     verification: archive.verification,
   };
@@ -183,13 +183,20 @@ const VERBS = { provision: 'made', suspend: 'blocked', restore: 'restored', dest
 /** By resource: what the steps' records say was done to it, and what the evidence adds. */
 function resourcesOf(
   timeline: readonly TimelineEntry[],
-  evidence: readonly ArchivedEvidence[],
+  { records, evidence }: TenantArchive,
 ): readonly ReportedResource[] {
+  // A reinstatement provisions what the tenant had.
+  const reinstatements = new Set(
+    records.flatMap(({ executionArn = '' }) =>
+      operationOf(executionArn) === 'reinstate' ? [executionNameOf(executionArn)] : [],
+    ),
+  );
   const resources = new Map<string, ReportedResource & Record<(typeof VERBS)[keyof typeof VERBS], Event[]>>();
   const evidenced = evidence.flatMap(({ manifest }) => manifest.resources);
   for (const { action, resource, at, execution, outcome } of timeline) {
-    const verb = VERBS[action.split('-')[0] as keyof typeof VERBS];
-    if (resource === undefined || execution === undefined || verb === undefined || outcome !== 'SUCCEEDED') continue;
+    const done = VERBS[action.split('-')[0] as keyof typeof VERBS];
+    if (resource === undefined || execution === undefined || done === undefined || outcome !== 'SUCCEEDED') continue;
+    const verb = done === 'made' && reinstatements.has(execution) ? 'restored' : done;
     const { removed, deletionDate } =
       evidenced.find(({ type, physicalId }) => type === resource.type && physicalId === resource.physicalId) ?? {};
     const known = resources.get(`${resource.type} ${resource.physicalId}`) ?? {

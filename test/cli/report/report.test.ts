@@ -1,5 +1,6 @@
 import { csv } from '../../../cli/report/csv';
 import { makeReport } from '../../../cli/report/report';
+import { anExecutionArnOf } from '../../support/builders';
 import { anArchive, anEffect, anExecution, aRecord, EXECUTION_ARN } from './an-archive';
 
 const NOW = { stage: 'prod', generatedAt: '2026-12-01T00:00:00.000Z' };
@@ -98,6 +99,24 @@ describe('resources', () => {
         blocked: [{ at: '2026-11-02T00:00:00.000Z', execution }],
         restored: [{ at: '2026-11-03T00:00:00.000Z', execution }],
         destroyed: [{ at: '2026-11-04T00:00:00.000Z', execution }],
+      },
+    ]);
+  });
+
+  it('says of what a reinstatement provisions that it was restored, not made again', () => {
+    const again = anEffect('provision-encryption-key', '2026-11-03T00:00:00.000Z');
+    const executionArn = anExecutionArnOf('reinstate--acme--stay-1');
+    const { resources } = makeReport(
+      anArchive({
+        records: [anEffect('provision-encryption-key', '2026-11-01T00:00:00.000Z'), { ...again, executionArn }],
+      }),
+      NOW,
+    );
+
+    expect(resources).toMatchObject([
+      {
+        made: [{ at: '2026-11-01T00:00:00.000Z' }],
+        restored: [{ at: '2026-11-03T00:00:00.000Z', execution: 'reinstate--acme--stay-1' }],
       },
     ]);
   });
